@@ -1,0 +1,96 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let swift: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let arguments = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+
+let package = Package(
+  name: "fathom",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "fathom", targets: ["fathom"]),
+    .executable(name: "fathom-worker", targets: ["fathom-worker"]),
+    .executable(name: "fathom-launch", targets: ["fathom-launch"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+  ],
+  targets: [
+    // System libraries: a module map and a shim each, imported by exactly one module.
+    .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .systemLibrary(
+      name: "CLibAV", pkgConfig: "libavformat libavcodec libswscale libavutil",
+      providers: [.apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev"])]),
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+
+    // The light side: what the command links.
+    .target(name: "StageKit", dependencies: [crypto], swiftSettings: swift),
+    .target(name: "Pipelines", dependencies: ["StageKit", "CYAML"], swiftSettings: swift),
+    .target(name: "Engine", dependencies: ["Pipelines", "StageKit"], swiftSettings: swift),
+    .target(name: "Storage", dependencies: ["Engine", "StageKit", grdb], swiftSettings: swift),
+    .target(
+      name: "Executors", dependencies: ["Engine", "StageKit", subprocess], swiftSettings: swift),
+    .executableTarget(
+      name: "fathom",
+      dependencies: ["Executors", "Storage", "Engine", "Pipelines", "StageKit", arguments],
+      swiftSettings: swift),
+    .executableTarget(name: "fathom-launch"),
+
+    // The heavy side: what a job links.
+    .target(name: "Analysis", dependencies: ["COpenBLAS"], swiftSettings: swift),
+    .target(name: "Video", dependencies: ["CLibAV"], swiftSettings: swift),
+    .target(name: "Charts", swiftSettings: swift),
+    .target(
+      name: "Stages", dependencies: ["StageKit", "Analysis", "Video", "Charts"],
+      swiftSettings: swift, plugins: ["StageCatalogue"]),
+    .executableTarget(
+      name: "fathom-worker", dependencies: ["Stages", "StageKit"], swiftSettings: swift),
+
+    // A new stage kind is one new file: this plug-in lists the files of Sources/Stages.
+    .executableTarget(name: "catalogue-generator", swiftSettings: swift),
+    .plugin(
+      name: "StageCatalogue", capability: .buildTool(), dependencies: ["catalogue-generator"]),
+
+    .target(name: "TestKit", dependencies: ["StageKit"], path: "Tests/TestKit", swiftSettings: swift),
+    .testTarget(
+      name: "StageKitTests", dependencies: ["StageKit", "TestKit"], swiftSettings: swift),
+    .testTarget(
+      name: "PipelinesTests", dependencies: ["Pipelines", "StageKit", "TestKit"],
+      swiftSettings: swift),
+    .testTarget(
+      name: "EngineTests", dependencies: ["Engine", "Pipelines", "StageKit", "TestKit"],
+      swiftSettings: swift),
+    .testTarget(
+      name: "StorageTests", dependencies: ["Storage", "Engine", "StageKit", "TestKit"],
+      swiftSettings: swift),
+    .testTarget(
+      name: "ExecutorsTests", dependencies: ["Executors", "Engine", "StageKit", "TestKit"],
+      swiftSettings: swift),
+    .testTarget(
+      name: "AnalysisTests", dependencies: ["Analysis", "TestKit"], swiftSettings: swift),
+    .testTarget(
+      name: "VideoTests", dependencies: ["Video", "TestKit"], swiftSettings: swift),
+    .testTarget(
+      name: "StagesTests",
+      dependencies: ["Stages", "StageKit", "Analysis", "Video", "Charts", "TestKit"],
+      swiftSettings: swift),
+    .testTarget(
+      name: "CommandTests", dependencies: ["StageKit", "TestKit", subprocess],
+      swiftSettings: swift),
+  ]
+)

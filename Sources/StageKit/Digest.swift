@@ -1,0 +1,115 @@
+import Crypto
+
+/// A SHA-256 digest: the name of an object, an action or an artifact.
+public struct Digest: Hashable, Comparable, Sendable {
+  /// The 32 bytes as four big-endian words, so that comparing words compares bytes.
+  private let words: (UInt64, UInt64, UInt64, UInt64)
+
+  /// Digests the bytes in `bytes`.
+  public init(of bytes: some Sequence<UInt8>) {
+    self.init(finalizing: {
+      var hash = SHA256()
+      if bytes.withContiguousStorageIfAvailable({
+        hash.update(bufferPointer: UnsafeRawBufferPointer($0))
+      }) == nil {
+        Array(bytes).withUnsafeBytes { hash.update(bufferPointer: $0) }
+      }
+      return hash
+    }())
+  }
+
+  /// Reads 64 lower-case hexadecimal digits, as `sha256sum` prints them; `nil` for anything else.
+  public init?(hex: some StringProtocol) {
+    var words: [UInt64] = [0, 0, 0, 0]
+    var count = 0
+    for byte in hex.utf8 {
+      let nibble: UInt64
+      switch byte {
+      case 0x30...0x39: nibble = UInt64(byte - 0x30)
+      case 0x61...0x66: nibble = UInt64(byte - 0x61 + 10)
+      default: return nil
+      }
+      guard count < 64 else { return nil }
+      words[count / 16] = words[count / 16] << 4 | nibble
+      count += 1
+    }
+    guard count == 64 else { return nil }
+    self.words = (words[0], words[1], words[2], words[3])
+  }
+
+  /// Reads 32 raw bytes; `nil` for any other count.
+  public init?(bytes: UnsafeRawBufferPointer) {
+    guard bytes.count == 32 else { return nil }
+    func word(_ index: Int) -> UInt64 {
+      UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self))
+    }
+    words = (word(0), word(1), word(2), word(3))
+  }
+
+  fileprivate init(finalizing hash: SHA256) {
+    self = hash.finalize().withUnsafeBytes { Digest(bytes: $0)! }  // SHA-256 has 32 bytes
+  }
+
+  /// 64 lower-case hexadecimal digits.
+  public var hex: String {
+    String(unsafeUninitializedCapacity: 64) { buffer in
+      var at = 0
+      for word in [words.0, words.1, words.2, words.3] {
+        for shift in stride(from: 60, through: 0, by: -4) {
+          let nibble = UInt8(truncatingIfNeeded: word >> UInt64(shift)) & 15
+          buffer[at] = nibble < 10 ? 0x30 + nibble : 0x61 + nibble - 10
+          at += 1
+        }
+      }
+      return 64
+    }
+  }
+
+  /// The 32 raw bytes, as the database keeps them.
+  public var bytes: [UInt8] {
+    [words.0, words.1, words.2, words.3].flatMap { word in
+      stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: word >> UInt64($0)) }
+    }
+  }
+
+  public static func == (a: Digest, b: Digest) -> Bool { a.words == b.words }
+  public static func < (a: Digest, b: Digest) -> Bool { a.words < b.words }
+  public func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
+}
+
+extension Digest: CustomStringConvertible {
+  public var description: String { hex }
+}
+
+extension Digest: Codable {
+  public init(from decoder: any Decoder) throws {
+    let text = try decoder.singleValueContainer().decode(String.self)
+    guard let digest = Digest(hex: text) else {
+      throw DecodingError.dataCorrupted(
+        .init(codingPath: decoder.codingPath, debugDescription: "'\(text)' is no SHA-256 digest"))
+    }
+    self = digest
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(hex)
+  }
+}
+
+/// Digests bytes as they come, for files that do not fit into memory.
+public struct DigestStream: Sendable {
+  private var hash = SHA256()
+
+  public init() {}
+
+  public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+    hash.update(bufferPointer: bytes)
+  }
+
+  public mutating func update(_ bytes: [UInt8]) {
+    bytes.withUnsafeBytes { hash.update(bufferPointer: $0) }
+  }
+
+  public func finish() -> Digest { Digest(finalizing: hash) }
+}
