@@ -66,7 +66,8 @@ let package = Package(
     .plugin(
       name: "StageCatalogue", capability: .buildTool(), dependencies: ["catalogue-generator"]),
 
-    .target(name: "TestKit", dependencies: ["StageKit"], path: "Tests/TestKit", swiftSettings: swift),
+    .target(
+      name: "TestKit", dependencies: ["StageKit"], path: "Tests/TestKit", swiftSettings: swift),
     .testTarget(
       name: "StageKitTests", dependencies: ["StageKit", "TestKit"], swiftSettings: swift),
     .testTarget(

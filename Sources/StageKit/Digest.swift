@@ -7,34 +7,43 @@ public struct Digest: Hashable, Comparable, Sendable {
 
   /// Digests the bytes in `bytes`.
   public init(of bytes: some Sequence<UInt8>) {
-    self.init(finalizing: {
-      var hash = SHA256()
-      if bytes.withContiguousStorageIfAvailable({
-        hash.update(bufferPointer: UnsafeRawBufferPointer($0))
-      }) == nil {
-        Array(bytes).withUnsafeBytes { hash.update(bufferPointer: $0) }
-      }
-      return hash
-    }())
+    self.init(
+      finalizing: {
+        var hash = SHA256()
+        if bytes.withContiguousStorageIfAvailable({
+          hash.update(bufferPointer: UnsafeRawBufferPointer($0))
+        }) == nil {
+          Array(bytes).withUnsafeBytes { hash.update(bufferPointer: $0) }
+        }
+        return hash
+      }())
   }
 
   /// Reads 64 lower-case hexadecimal digits, as `sha256sum` prints them; `nil` for anything else.
-  public init?(hex: some StringProtocol) {
-    var words: [UInt64] = [0, 0, 0, 0]
+  public init?(hex: some StringProtocol) { self.init(hexBytes: hex.utf8) }
+
+  /// Reads 64 lower-case hexadecimal digits in ASCII.
+  public init?(hexBytes: some Sequence<UInt8>) {
+    var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
     var count = 0
-    for byte in hex.utf8 {
+    for byte in hexBytes {
       let nibble: UInt64
       switch byte {
       case 0x30...0x39: nibble = UInt64(byte - 0x30)
       case 0x61...0x66: nibble = UInt64(byte - 0x61 + 10)
       default: return nil
       }
-      guard count < 64 else { return nil }
-      words[count / 16] = words[count / 16] << 4 | nibble
+      switch count / 16 {
+      case 0: words.0 = words.0 << 4 | nibble
+      case 1: words.1 = words.1 << 4 | nibble
+      case 2: words.2 = words.2 << 4 | nibble
+      case 3: words.3 = words.3 << 4 | nibble
+      default: return nil
+      }
       count += 1
     }
     guard count == 64 else { return nil }
-    self.words = (words[0], words[1], words[2], words[3])
+    self.words = words
   }
 
   /// Reads 32 raw bytes; `nil` for any other count.
@@ -52,17 +61,24 @@ public struct Digest: Hashable, Comparable, Sendable {
 
   /// 64 lower-case hexadecimal digits.
   public var hex: String {
-    String(unsafeUninitializedCapacity: 64) { buffer in
-      var at = 0
-      for word in [words.0, words.1, words.2, words.3] {
-        for shift in stride(from: 60, through: 0, by: -4) {
-          let nibble = UInt8(truncatingIfNeeded: word >> UInt64(shift)) & 15
-          buffer[at] = nibble < 10 ? 0x30 + nibble : 0x61 + nibble - 10
-          at += 1
-        }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(64)
+    appendHex(to: &bytes)
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// Appends 64 lower-case hexadecimal digits in ASCII.
+  public func appendHex(to out: inout [UInt8]) {
+    func append(_ word: UInt64) {
+      for shift in stride(from: 60, through: 0, by: -4) {
+        let nibble = UInt8(truncatingIfNeeded: word >> UInt64(shift)) & 15
+        out.append(nibble < 10 ? 0x30 + nibble : 0x61 + nibble - 10)
       }
-      return 64
     }
+    append(words.0)
+    append(words.1)
+    append(words.2)
+    append(words.3)
   }
 
   /// The 32 raw bytes, as the database keeps them.

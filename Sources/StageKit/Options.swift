@@ -160,9 +160,11 @@ public struct OptionDeclaration: Hashable, Sendable, Codable {
 
   private func checkRange(_ number: Double) throws(Problem) {
     guard number.isFinite, number >= minimum ?? -.infinity, number <= maximum ?? .infinity else {
-      let shown = number == number.rounded() && abs(number) < 1e15 ? String(Int(number)) : "\(number)"
+      let shown =
+        number == number.rounded() && abs(number) < 1e15 ? String(Int(number)) : "\(number)"
       throw Problem(
-        rule: .outOfRange, message: "is \(shown)\(unit.map { " \($0)" } ?? ""); expected \(expectation)")
+        rule: .outOfRange,
+        message: "is \(shown)\(unit.map { " \($0)" } ?? ""); expected \(expectation)")
     }
   }
 
@@ -176,7 +178,8 @@ public struct OptionDeclaration: Hashable, Sendable, Codable {
   private func wrongType(_ value: Value, inList: Bool = false) -> Problem {
     Problem(
       rule: .wrongType,
-      message: "\(inList ? "holds" : "is") \(value.typeName) (\(value.display)); expected \(expectation)")
+      message:
+        "\(inList ? "holds" : "is") \(value.typeName) (\(value.display)); expected \(expectation)")
   }
 }
 

@@ -90,7 +90,8 @@ public final class StageContext: Sendable {
       guard let index = IndexFile(text: text), index.columns.last == "path" else {
         throw StageFailure("'\(indexPath)' is no index of a collection")
       }
-      let folder = String(indexPath.prefix(upTo: indexPath.lastIndex(of: "/") ?? indexPath.endIndex))
+      let folder = String(
+        indexPath.prefix(upTo: indexPath.lastIndex(of: "/") ?? indexPath.endIndex))
       return index.rows.map { row in
         let path = row[row.count - 1]
         return Entry(

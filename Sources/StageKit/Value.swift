@@ -77,7 +77,9 @@ public enum Value: Hashable, Sendable {
     case .integer(let integer): out += String(integer)
     case .number(let number):
       // JSON has no NaN or infinity; Python's and JavaScript's readers take these names.
-      out += number.isNaN ? "NaN" : number.isInfinite ? (number < 0 ? "-Infinity" : "Infinity") : "\(number)"
+      out +=
+        number.isNaN
+        ? "NaN" : number.isInfinite ? (number < 0 ? "-Infinity" : "Infinity") : "\(number)"
     case .string(let text): Value.quote(text, to: &out)
     case .list(let values):
       out += "["

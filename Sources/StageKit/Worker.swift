@@ -22,7 +22,8 @@ public enum Worker {
       }
       guard type.version == job.version else {
         throw StageFailure(
-          "kind '\(job.kind)' is version \(type.version) here; the job wants version \(job.version)")
+          "kind '\(job.kind)' is version \(type.version) here; the job wants version \(job.version)"
+        )
       }
       var reader = OptionReader(job.options)
       let stage = try type.init(options: &reader)
