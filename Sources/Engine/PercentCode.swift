@@ -1,3 +1,5 @@
+import StageKit
+
 /// Percent-encoding of `%` and control characters, so that any name fits on one line.
 enum PercentCode {
   static func encode(_ text: String) -> String {
@@ -42,5 +44,17 @@ enum PercentCode {
 
   private static func digit(_ nibble: UInt8) -> UInt8 {
     nibble < 10 ? 0x30 + nibble : 0x41 + nibble - 10
+  }
+}
+
+extension PercentCode {
+  /// A name that is one path component: `/` and leading dots are encoded as well.
+  static func fileName(_ text: String) -> String {
+    var name = encode(text).replacing("/", with: "%2F")
+    if name.hasPrefix(".") { name = "%2E" + name.dropFirst() }
+    guard name.utf8.count > 200 else { return name }
+    // A file name has at most 255 bytes; the digest keeps long ones apart.
+    return String(decoding: name.utf8.prefix(180), as: UTF8.self) + "-"
+      + Digest(of: Array(text.utf8)).hex.prefix(16)
   }
 }

@@ -12,13 +12,17 @@ public protocol Provenance: Sendable {
   func end(run: Int, status: RunStatus, at time: Double) throws
   /// The job of this instance that an explanation compares with: the newest one with an action.
   func latestJob(of instance: String) throws -> JobRow?
+  /// Those of these actions that have no row yet.
+  func unknownActions(among keys: [Digest]) throws -> Set<Digest>
   /// The components of an action's key, in the order of the key.
   func fields(of action: Digest) throws -> [ActionField]
   /// The results of all items known of an `each:` action without its items, sorted by item.
   func itemResults(of action: Digest, _ body: (ItemResult) -> Void) throws
   /// What each output of an instance linked to in `latest/`, last time.
   func latestLinks(of pipeline: String) throws -> [LatestLink]
+  /// Remembers what these ports show now; other ports keep what they have.
   func setLatestLinks(_ links: [LatestLink], pipeline: String) throws
+  func forgetLatestLink(instance: String, port: String, pipeline: String) throws
 }
 
 public enum RunStatus: String, Hashable, Sendable {

@@ -17,6 +17,8 @@ public protocol ArtifactStore: Sendable {
   func put(_ bytes: [UInt8]) throws -> Digest
   /// The bytes of a small object, checked against their digest.
   func read(_ digest: Digest) throws -> [UInt8]
+  /// Puts an object aside whose bytes are not its digest's, so that it is made again.
+  func quarantine(_ digest: Digest)
   /// A new, empty folder below `staging/` whose name starts with the purpose.
   func makeStagingFolder(for purpose: String) throws -> String
   /// Removes a staging folder and all below it; that it is gone already is no error.

@@ -1,0 +1,122 @@
+import Foundation
+import Glibc
+import Pipelines
+import StageKit
+
+/// Takes what a job wrote into the store, after checking that it wrote what was declared.
+struct JobOutputs {
+  let layout: JobLayout
+  let instance: Instance
+  let store: any ArtifactStore
+  /// Sizes of artifacts that exist already, for collections that refer to them.
+  let sizes: [Digest: Int]
+
+  /// The outputs of a worker's job, or of its item with this number.
+  ///
+  /// - Throws: `Failure` where an output is missing.
+  func takeKindOutputs(item: Int?) throws -> [Artifact] {
+    try instance.outputs.map { output in
+      if output.many && item == nil { return try takeCollection(output) }
+      let path = layout.output(output.name, item: item)
+      guard access(path, F_OK) == 0 else {
+        throw failure(
+          "kind's output '\(output.name)' was not written; this is a defect of the stage")
+      }
+      return output.form == .folder ? try store.take(folder: path) : try store.take(file: path)
+    }
+  }
+
+  /// The outputs of a command, once nothing undeclared is found beside them.
+  func takeCommandOutputs(files: [String]) throws -> [Artifact] {
+    for output in instance.outputs {
+      let path = output.path ?? ""
+      var status = stat()
+      guard lstat("\(layout.work)/\(path)", &status) == 0 else {
+        throw failure(
+          "declared output '\(output.name)' ('\(path)') was not written; write it, or take it out of 'out:'"
+        )
+      }
+      let isFolder = status.st_mode & S_IFMT == S_IFDIR
+      if isFolder != (output.form == .folder) {
+        throw failure(
+          isFolder
+            ? "output '\(output.name)' is a folder; declare it as '\(path)/'"
+            : "output '\(output.name)' ('\(path)') is declared as a folder but is a file")
+      }
+    }
+    if let path = try undeclared(files: files) {
+      throw failure(
+        "the command wrote '\(path)', which is not declared; add it to 'out:', or write it to $TMPDIR"
+      )
+    }
+    return try instance.outputs.map { output in
+      let path = "\(layout.work)/\(output.path ?? "")"
+      return output.form == .folder
+        ? try store.take(folder: path) : try store.take(file: path)
+    }
+  }
+
+  private func takeCollection(_ output: OutputPort) throws -> Artifact {
+    let path = layout.collectionIndex(output.name)
+    guard let text = try? String(contentsOfFile: path, encoding: .utf8),
+      let index = IndexFile(text: text), index.columns == ["id", "digest", "path"]
+    else {
+      throw failure("kind's output '\(output.name)' was not written; this is a defect of the stage")
+    }
+    var entries: [Collection.Entry] = []
+    entries.reserveCapacity(index.rows.count)
+    for row in index.rows {
+      let artifact: Artifact
+      if row[2].isEmpty {
+        guard let digest = Digest(hex: row[1]), let size = sizes[digest] else {
+          throw failure("output '\(output.name)' refers to '\(row[1])', which is no input")
+        }
+        artifact = Artifact(form: .file, digest: digest, size: size)
+      } else {
+        let file = "\(layout.output(output.name))/\(row[2])"
+        artifact =
+          output.form == .folder ? try store.take(folder: file) : try store.take(file: file)
+      }
+      entries.append(Collection.Entry(key: [row[0]], artifact: artifact))
+    }
+    let collection = Collection(columns: ["item"], entries: entries)
+    if let key = collection.duplicateKey {
+      throw failure("output '\(output.name)' holds the id '\(key[0])' twice")
+    }
+    return Artifact(
+      form: .collection, digest: try store.put(collection.bytes), size: collection.size)
+  }
+
+  /// The first path below the work folder that is neither an input nor an output.
+  private func undeclared(files: [String]) throws -> String? {
+    var expected: Set<String> = Set(files)
+    var folders: Set<String> = [JobFolder.inputsName]
+    var parents: Set<String> = []
+    for output in instance.outputs {
+      let path = (output.path ?? "").split(separator: "/").joined(separator: "/")
+      if output.form == .folder { folders.insert(path) } else { expected.insert(path) }
+    }
+    for path in expected.union(folders) {
+      var parts = path.split(separator: "/").dropLast()
+      while !parts.isEmpty {
+        parents.insert(parts.joined(separator: "/"))
+        parts = parts.dropLast()
+      }
+    }
+    var pending = [""]
+    while let folder = pending.popLast() {
+      let path = folder.isEmpty ? layout.work : "\(layout.work)/\(folder)"
+      for name in try FileManager.default.contentsOfDirectory(atPath: path).sorted() {
+        let relative = folder.isEmpty ? name : "\(folder)/\(name)"
+        if folders.contains(relative) || expected.contains(relative) { continue }
+        guard parents.contains(relative) else { return relative }
+        pending.append(relative)
+      }
+    }
+    return nil
+  }
+
+  private func failure(_ message: String) -> Failure {
+    Failure(instance: instance.address, item: nil, message: message)
+  }
+}

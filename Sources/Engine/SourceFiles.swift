@@ -1,0 +1,159 @@
+public import Pipelines
+public import StageKit
+
+/// The user's files that instances declare, listed and digested once for all of them.
+public final class SourceFiles {
+  /// Files under one name of a pipeline: sorted relative paths with their digests.
+  public struct Listing: Sendable {
+    /// Sorted by path: relative to `root`, as the key and the stage see them.
+    public internal(set) var paths: [String]
+    public internal(set) var digests: [FileDigest]
+    /// The absolute folder that the paths start at.
+    public internal(set) var root: String
+
+    public func absolute(_ index: Int) -> String {
+      paths[index].isEmpty ? root : "\(root)/\(paths[index])"
+    }
+
+    /// Beyond this many files the key holds one digest of the listing, and an explanation reads
+    /// the listing from the store.
+    static let largestSpelledOut = 1000
+
+    func addFields(prefix: String, position: SourcePosition?, to fields: inout [ActionField]) {
+      if paths.count <= Listing.largestSpelledOut {
+        for (path, file) in zip(paths, digests) {
+          fields.append(
+            ActionField(
+              path: path.isEmpty ? prefix : "\(prefix)/\(path)", value: .string(file.digest.hex),
+              position: position))
+        }
+      } else {
+        fields.append(
+          ActionField(
+            path: "\(prefix)/", value: .string(Digest(of: listingBytes).hex), position: position))
+      }
+    }
+
+    /// `digest path` a file, as `sha256sum` prints them: kept in the store for long listings.
+    var listingBytes: [UInt8] {
+      var out: [UInt8] = []
+      out.reserveCapacity(paths.count * 100)
+      for (path, file) in zip(paths, digests) {
+        file.digest.appendHex(to: &out)
+        out += "  ".utf8
+        PercentCode.encode(path, to: &out)
+        out.append(UInt8(ascii: "\n"))
+      }
+      return out
+    }
+  }
+
+  private let project: String
+  private let digests: any FileDigests
+  private var byPatterns: [[String]: Listing] = [:]
+  private var byFolder: [String: Listing] = [:]
+
+  public init(project: String, digests: any FileDigests) {
+    self.project = project
+    self.digests = digests
+  }
+
+  /// Lists and digests what the instance names; every later question is answered from memory.
+  ///
+  /// - Throws: `Diagnostic` where a file is missing or has a name that is not UTF-8.
+  public func prepare(_ instance: Instance) throws {
+    let patterns = instance.files.map(\.value)
+    if byPatterns[patterns] == nil {
+      var paths: Set<String> = []
+      for pattern in instance.files {
+        let found = try FileGlob.expand(pattern.value, in: project, at: pattern.position)
+        if found.isEmpty {
+          throw Diagnostic(
+            .missingInput, "no file matches '\(pattern.value)' in '\(project)'",
+            at: pattern.position)
+        }
+        paths.formUnion(found)
+      }
+      byPatterns[patterns] = try digest(
+        Array(paths), root: project, at: instance.files.first?.position ?? instance.position)
+    }
+    for option in fileOptions(of: instance) where byFolder[option.value.text] == nil {
+      let position = option.position ?? instance.position
+      let root = absolute(option.value.text)
+      let paths = try FileGlob.files(below: root, at: position)
+      byFolder[option.value.text] = try digest(paths, root: root, at: position)
+    }
+  }
+
+  public func listing(of instance: Instance) -> Listing {
+    byPatterns[instance.files.map(\.value)] ?? Listing(paths: [], digests: [], root: project)
+  }
+
+  public func listing(of option: Work.Option, in instance: Instance) -> Listing {
+    byFolder[option.value.text] ?? Listing(paths: [], digests: [], root: project)
+  }
+
+  /// All listings of an instance: those of its `files:` and of its `files` options.
+  public func listings(of instance: Instance) -> [Listing] {
+    [listing(of: instance)] + fileOptions(of: instance).map { listing(of: $0, in: instance) }
+  }
+
+  /// Where files known by digest lie: what imported artifacts, which are not copied, refer to.
+  public private(set) lazy var places: [Digest: String] = {
+    var places: [Digest: String] = [:]
+    for listing in byFolder.values {
+      for index in listing.paths.indices {
+        places[listing.digests[index].digest] = listing.absolute(index)
+      }
+    }
+    return places
+  }()
+
+  /// The first of an instance's files that no longer has the digest its key was made with.
+  public func firstChanged(of instance: Instance) throws -> String? {
+    for listing in listings(of: instance) where !listing.paths.isEmpty {
+      let paths = listing.paths.indices.map(listing.absolute)
+      let now = try digests.digests(of: paths)
+      for index in paths.indices where now[index]?.digest != listing.digests[index].digest {
+        return paths[index]
+      }
+    }
+    return nil
+  }
+
+  /// The first of these files that no longer has its digest.
+  public func firstChanged(_ files: [(path: String, digest: Digest)]) throws -> String? {
+    let now = try digests.digests(of: files.map(\.path))
+    for index in files.indices where now[index]?.digest != files[index].digest {
+      return files[index].path
+    }
+    return nil
+  }
+
+  func fileOptions(of instance: Instance) -> [Work.Option] {
+    guard case .kind(_, _, let options) = instance.work else { return [] }
+    return options.filter { $0.namesFiles && $0.value != .null }
+  }
+
+  private func absolute(_ path: String) -> String {
+    path.hasPrefix("/") ? path : path == "." ? project : "\(project)/\(path)"
+  }
+
+  private func digest(_ paths: [String], root: String, at position: SourcePosition) throws
+    -> Listing
+  {
+    let sorted = paths.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    var listing = Listing(paths: sorted, digests: [], root: root)
+    let found = try digests.digests(of: sorted.indices.map(listing.absolute))
+    listing.digests.reserveCapacity(sorted.count)
+    for (index, digest) in found.enumerated() {
+      guard let digest else {
+        throw Diagnostic(
+          .missingInput, "cannot read '\(listing.absolute(index))'; is it there and readable?",
+          at: position)
+      }
+      listing.digests.append(digest)
+    }
+    return listing
+  }
+}
