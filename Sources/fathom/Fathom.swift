@@ -1,6 +1,82 @@
 import ArgumentParser
+import Engine
+import Foundation
+import Pipelines
+import StageKit
 
+/// The command: declares its verbs and turns what goes wrong into the documented exit codes.
 @main
 struct Fathom: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "fathom", version: "0.1.0")
+  static let version = "0.1.0"
+
+  static let configuration = CommandConfiguration(
+    commandName: "fathom",
+    abstract: "Runs declarative experiment pipelines: only what changed, and says why.",
+    version: version,
+    groupedSubcommands: [
+      CommandGroup(name: "Run:", subcommands: [Init.self, Run.self, PlanVerb.self, Status.self]),
+      CommandGroup(
+        name: "Ask:",
+        subcommands: [Why.self, Dag.self, Log.self, Show.self, Diff.self, SQL.self]),
+      CommandGroup(name: "Check:", subcommands: [Validate.self, SchemaVerb.self, Completion.self]),
+    ])
+
+  static func main() async {
+    do {
+      var command = try parseAsRoot()
+      if var asynchronous = command as? any AsyncParsableCommand {
+        try await asynchronous.run()
+      } else {
+        try command.run()
+      }
+    } catch {
+      exit(Failing.report(error))
+    }
+  }
+}
+
+
+/// Ends the command with a code after everything has been said.
+struct Ending: Error {
+  var code: Int32
+}
+
+/// A mistake in the words of the command line.
+struct UsageError: Error {
+  var message: String
+
+  init(_ message: String) { self.message = message }
+}
+
+enum Failing {
+  /// Says what went wrong on stderr and returns the exit code.
+  static func report(_ error: any Error) -> Int32 {
+    switch error {
+    case let ending as Ending: return ending.code
+    case let usage as UsageError:
+      Terminal.standardError.write("fathom: \(usage.message)\n")
+      return 2
+    case let diagnostics as Diagnostics:
+      Terminal.standardError.write(
+        DiagnosticRenderer(color: Terminal.standardError.usesColor).render(diagnostics.problems))
+      return 3
+    case let diagnostic as Diagnostic: return report(Diagnostics([diagnostic]))
+    case let problem as EnvironmentError:
+      Terminal.standardError.write("fathom: \(problem)\n")
+      switch problem.code {
+      case .integrity, .storeLayout: return 4
+      case .lockTimeout: return 9
+      default: return 1
+      }
+    default:
+      let code = Fathom.exitCode(for: error)
+      let message = Fathom.fullMessage(for: error)
+      if code == .success {
+        Terminal.standardOutput.write(message + "\n")
+        return 0
+      }
+      Terminal.standardError.write(message + "\n")
+      return code == .validationFailure ? 2 : 1
+    }
+  }
 }

@@ -1,0 +1,55 @@
+# make run and make test are the two commands of the README; both do all the set-up.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PACKAGES := build-essential pkg-config libyaml-dev libopenblas-dev libsqlite3-dev \
+  libavformat-dev libavcodec-dev libswscale-dev libavutil-dev graphviz python3-venv
+CHECK := --explicit-target-dependency-import-check error
+FATHOM := .build/release/fathom
+CLIPS ?=
+SUITE ?= runner
+
+.PHONY: setup build run test lint unit end-to-end bench clean
+
+# Installs what is missing of the system's packages; says and does nothing when all are there.
+setup:
+	@missing=$$(for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+	  sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	  $$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -y -q --no-install-recommends $$missing; \
+	fi
+	@command -v swift >/dev/null || { echo "Swift 6.3 is needed: https://www.swift.org/install"; exit 1; }
+
+# The binaries of .build/release, with Swift's own libraries linked into them.
+build: setup
+	swift build -c release --static-swift-stdlib $(CHECK)
+
+# Without CLIPS it runs on small clips that it makes itself.
+run: build
+ifeq ($(strip $(CLIPS)),)
+	$(FATHOM) run Pipelines/examples/shapes.yaml
+	$(FATHOM) run Pipelines/clips.yaml
+else
+	$(FATHOM) run Pipelines/clips.yaml -S 'clips=$(CLIPS)'
+endif
+	@column -t -s, < Artifacts/latest/clips/table/csv 2>/dev/null || cat Artifacts/latest/clips/table/csv
+
+# Format, one release build, all tests, the small end-to-end run.
+test: lint build unit end-to-end
+
+lint:
+	swift format lint --strict --recursive Sources Tests Plugins Package.swift
+
+unit: build
+	swift test $(CHECK)
+
+end-to-end: build
+	Tests/end-to-end $(FATHOM)
+
+# make bench SUITE=runner|decode [CLIPS=DIR]: one part beside its peers, in turn, in one run.
+bench: build
+	Benchmarks/$(SUITE) $(FATHOM) '$(CLIPS)'
+
+clean:
+	rm -rf .build .bench

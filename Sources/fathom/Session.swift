@@ -1,0 +1,142 @@
+import Engine
+import Executors
+import Foundation
+import Glibc
+import Pipelines
+import StageKit
+import Storage
+
+/// A project that a verb works on: its folder, settings, store and database.
+struct Session {
+  let project: ProjectLayout
+  let configuration: ProjectConfiguration
+
+  init() throws {
+    guard let current = getcwd(nil, 0) else {
+      throw UsageError("the current folder is gone")
+    }
+    defer { free(current) }
+    let here = String(cString: current)
+    project = ProjectLayout(root: Session.root(from: here) ?? here)
+    configuration = try ProjectConfiguration.load(project.configuration, project: project.root)
+  }
+
+  /// The nearest folder upward that holds `.fathom/`.
+  private static func root(from start: String) -> String? {
+    var folder = start
+    while true {
+      if access(folder + "/.fathom", F_OK) == 0 { return folder }
+      guard let slash = folder.lastIndex(of: "/"), slash != folder.startIndex else { return nil }
+      folder = String(folder[..<slash])
+    }
+  }
+
+  /// `FATHOM_STORE`, then the project's settings, then the project's own.
+  var storePath: String {
+    let path = Environment["FATHOM_STORE"] ?? configuration.store
+    guard let path, !path.isEmpty else { return project.defaultStore }
+    return path.hasPrefix("/") ? path : "\(project.root)/\(path)"
+  }
+
+  func openStore() throws -> ContentStore {
+    let store = try ContentStore(path: storePath)
+    return store
+  }
+
+  func openDatabase() throws -> ProvenanceDatabase {
+    try ProvenanceDatabase(path: project.database, project: project.root)
+  }
+
+  // MARK: Pipelines
+
+  /// Splits the arguments of a verb into the pipeline's file and targets.
+  func pipelineAndTargets(_ arguments: [String], last: String? = nil) throws -> (
+    path: String, targets: [String]
+  ) {
+    if let first = arguments.first, Session.namesFile(first) {
+      return (first, Array(arguments.dropFirst()))
+    }
+    return (try defaultPipeline(last: last), arguments)
+  }
+
+  static func namesFile(_ argument: String) -> Bool {
+    argument.hasSuffix(".yaml") || argument.hasSuffix(".yml")
+  }
+
+  /// The pipeline of the last run where that is asked for, the only one in `Pipelines/`, else
+  /// `Pipelines/explainability.yaml`.
+  func defaultPipeline(last: String? = nil) throws -> String {
+    if let last, access(absolute(last), R_OK) == 0 { return relative(absolute(last)) }
+    let folder = project.root + "/Pipelines"
+    let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
+      .filter { Session.namesFile($0) }.sorted()
+    if names.count == 1 { return relative("\(folder)/\(names[0])") }
+    let usual = "\(folder)/explainability.yaml"
+    if access(usual, R_OK) == 0 { return relative(usual) }
+    throw UsageError(
+      names.isEmpty
+        ? "there is no pipeline in '\(folder)'; name one, or make one with 'fathom init'"
+        : "'\(folder)' holds \(names.joined(separator: ", ")); name the one you mean")
+  }
+
+  func load(_ path: String, _ options: PipelineOptions) throws -> Plan {
+    try loader.load(path: path, sets: options.sets, profiles: options.profile)
+  }
+
+  var loader: PipelineLoader {
+    PipelineLoader(
+      project: project.root, catalogue: { try CatalogueCache.load(worker: Host.worker) })
+  }
+
+  /// A path below the project, as it is kept in the database.
+  func absolute(_ path: String) -> String {
+    path.hasPrefix("/") ? path : "\(project.root)/\(path)"
+  }
+
+  /// A path as a person would type it here.
+  private func relative(_ path: String) -> String {
+    let here = FileManager.default.currentDirectoryPath
+    return path.hasPrefix(here + "/") ? String(path.dropFirst(here.count + 1)) : path
+  }
+
+  /// A path as the database keeps it: relative to the project where it lies inside.
+  func recorded(_ path: String) -> String {
+    let absolute =
+      path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+    let parts = absolute.split(separator: "/").filter { $0 != "." }
+    let plain = "/" + parts.joined(separator: "/")
+    return plain.hasPrefix(project.root + "/")
+      ? String(plain.dropFirst(project.root.count + 1)) : plain
+  }
+
+  // MARK: Running
+
+  func assessor(_ plan: Plan, store: ContentStore, database: ProvenanceDatabase) -> Assessor {
+    Assessor(
+      plan: plan, store: store, cache: store, provenance: database,
+      digests: database, environment: Environment.all)
+  }
+
+  func capacity(jobs: Int?) throws -> Scheduler.Capacity {
+    var cpu = jobs ?? configuration.cpu ?? Host.processors
+    if jobs == nil, let text = Environment["FATHOM_JOBS"] {
+      guard let number = Int(text), number > 0 else {
+        throw UsageError("FATHOM_JOBS is '\(text)'; expected a number of at least 1")
+      }
+      cpu = number
+    }
+    return Scheduler.Capacity(
+      cpu: cpu, memoryBytes: configuration.memoryBytes ?? Host.memoryBytes,
+      gpu: configuration.gpu ?? Host.gpus, named: configuration.resources)
+  }
+
+  func runRow(_ plan: Plan, verb: String) -> RunRow {
+    let git = GitHead(project: project.root)
+    return RunRow(
+      started: Date().timeIntervalSince1970, arguments: CommandLine.arguments, user: Host.user,
+      host: Host.name, os: Host.operatingSystem, cpu: Host.processor,
+      memoryBytes: Host.memoryBytes, gpu: Host.gpus > 0 ? "\(Host.gpus) NVIDIA" : nil,
+      toolVersion: Fathom.version, toolDigest: nil, gitCommit: git.commit, gitRef: git.ref,
+      pipeline: recorded(plan.path), pipelineDigest: plan.digest, verb: verb)
+  }
+}
