@@ -47,7 +47,7 @@ public struct ActionKey: Sendable {
           continue
         }
         files.listing(of: option, in: instance).addFields(
-          prefix: "with.\(option.name)", position: option.position, to: &fields)
+          prefix: "with.\(option.name)", ordered: false, position: option.position, to: &fields)
       }
     case .command(let text):
       add("run", .string(text.value), at: text.position)
@@ -56,7 +56,7 @@ public struct ActionKey: Sendable {
       }
     }
     files.listing(of: instance).addFields(
-      prefix: "files", position: instance.files.first?.position, to: &fields)
+      prefix: "files", ordered: true, position: instance.files.first?.position, to: &fields)
     for variable in instance.environment {
       let value = variable.value ?? environment[variable.name]
       add("env.\(variable.name)", value.map { .string($0) } ?? .null, at: variable.position)

@@ -3,9 +3,10 @@ public import StageKit
 
 /// The user's files that instances declare, listed and digested once for all of them.
 public final class SourceFiles {
-  /// Files under one name of a pipeline: sorted relative paths with their digests.
+  /// Files under one name of a pipeline: relative paths with their digests.
   public struct Listing: Sendable {
-    /// Sorted by path: relative to `root`, as the key and the stage see them.
+    /// Relative to `root`, as the key and the stage see them: in the order of the entries of
+    /// `files:`, those of one entry sorted.
     public internal(set) var paths: [String]
     public internal(set) var digests: [FileDigest]
     /// The absolute folder that the paths start at.
@@ -19,8 +20,16 @@ public final class SourceFiles {
     /// the listing from the store.
     static let largestSpelledOut = 1000
 
-    func addFields(prefix: String, position: SourcePosition?, to fields: inout [ActionField]) {
+    func addFields(
+      prefix: String, ordered: Bool, position: SourcePosition?, to fields: inout [ActionField]
+    ) {
       if paths.count <= Listing.largestSpelledOut {
+        // The order of entries is the user's and part of the key; it needs a name of its own.
+        if ordered, paths.count > 1 {
+          fields.append(
+            ActionField(
+              path: prefix, value: .list(paths.map { .string($0) }), position: position))
+        }
         for (path, file) in zip(paths, digests) {
           fields.append(
             ActionField(
@@ -64,7 +73,8 @@ public final class SourceFiles {
   public func prepare(_ instance: Instance) throws {
     let patterns = instance.files.map(\.value)
     if byPatterns[patterns] == nil {
-      var paths: Set<String> = []
+      var paths: [String] = []
+      var seen: Set<String> = []
       for pattern in instance.files {
         let found = try FileGlob.expand(pattern.value, in: project, at: pattern.position)
         if found.isEmpty {
@@ -72,16 +82,19 @@ public final class SourceFiles {
             .missingInput, "no file matches '\(pattern.value)' in '\(project)'",
             at: pattern.position)
         }
-        paths.formUnion(found)
+        for path in SourceFiles.sorted(found) where seen.insert(path).inserted {
+          paths.append(path)
+        }
       }
       byPatterns[patterns] = try digest(
-        Array(paths), root: project, at: instance.files.first?.position ?? instance.position)
+        paths, root: project, at: instance.files.first?.position ?? instance.position)
     }
     for option in fileOptions(of: instance) where byFolder[option.value.text] == nil {
       let position = option.position ?? instance.position
       let root = absolute(option.value.text)
       let paths = try FileGlob.files(below: root, at: position)
-      byFolder[option.value.text] = try digest(paths, root: root, at: position)
+      byFolder[option.value.text] = try digest(
+        SourceFiles.sorted(paths), root: root, at: position)
     }
   }
 
@@ -139,13 +152,17 @@ public final class SourceFiles {
     path.hasPrefix("/") ? path : path == "." ? project : "\(project)/\(path)"
   }
 
+  /// By bytes, so that no locale has a say.
+  private static func sorted(_ paths: [String]) -> [String] {
+    paths.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
   private func digest(_ paths: [String], root: String, at position: SourcePosition) throws
     -> Listing
   {
-    let sorted = paths.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-    var listing = Listing(paths: sorted, digests: [], root: root)
-    let found = try digests.digests(of: sorted.indices.map(listing.absolute))
-    listing.digests.reserveCapacity(sorted.count)
+    var listing = Listing(paths: paths, digests: [], root: root)
+    let found = try digests.digests(of: paths.indices.map(listing.absolute))
+    listing.digests.reserveCapacity(paths.count)
     for (index, digest) in found.enumerated() {
       guard let digest else {
         throw Diagnostic(

@@ -48,7 +48,7 @@ public struct Instance: Sendable {
   public var outputs: [OutputPort]
   /// The ports that an `each:` maps over, the first one deciding; empty where the stage runs whole.
   public var each: [String]
-  /// Patterns of `files:`, sorted, with the positions where they were written.
+  /// Patterns of `files:` in the order written, with their positions.
   public var files: [Positioned<String>]
   /// Declared environment variables, sorted by name; `nil` passes the caller's value through.
   public var environment: [EnvironmentVariable]

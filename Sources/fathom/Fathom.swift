@@ -35,7 +35,6 @@ struct Fathom: AsyncParsableCommand {
   }
 }
 
-
 /// Ends the command with a code after everything has been said.
 struct Ending: Error {
   var code: Int32

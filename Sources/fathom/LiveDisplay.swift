@@ -149,7 +149,9 @@ final class LiveDisplay: RunObserver {
         RunText.progress(done: progress.done, total: progress.total, unit: progress.unit))
       if running.items == nil {
         let rate = progress.done / seconds
-        if rate > 0 { parts.append("\(Wording.decimal(rate, rate < 10 ? 1 : 0)) \(progress.unit)/s") }
+        if rate > 0 {
+          parts.append("\(Wording.decimal(rate, rate < 10 ? 1 : 0)) \(progress.unit)/s")
+        }
         if let total = progress.total, rate > 0, total > progress.done {
           parts.append("\(Wording.duration((total - progress.done) / rate)) left")
         }

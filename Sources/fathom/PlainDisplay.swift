@@ -60,7 +60,8 @@ final class PlainDisplay: RunObserver {
     case .itemEnded(let instance, let item, let done, let total, let seconds):
       guard options.verbose else { return nil }
       return numbered(
-        state, "\(instance) \(item.printable)", "item \(done)/\(total)  \(Wording.duration(seconds))")
+        state, "\(instance) \(item.printable)",
+        "item \(done)/\(total)  \(Wording.duration(seconds))")
     case .message(let instance, let item, let text):
       guard !options.quiet else { return nil }
       return numbered(

@@ -6,7 +6,8 @@ import StageKit
 struct Completion: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Print a completion script for a shell: bash, zsh or fish.",
-    discussion: "For bash: fathom completion bash > ~/.local/share/bash-completion/completions/fathom")
+    discussion:
+      "For bash: fathom completion bash > ~/.local/share/bash-completion/completions/fathom")
 
   @OptionGroup var common: CommonOptions
 

@@ -135,7 +135,9 @@ struct RunOptions: ParsableArguments {
 
   func validate() throws {
     if let jobs, jobs < 1 { throw ValidationError("--jobs is \(jobs); expected at least 1") }
-    if let retries, retries < 0 { throw ValidationError("--retries is \(retries); expected at least 0") }
+    if let retries, retries < 0 {
+      throw ValidationError("--retries is \(retries); expected at least 0")
+    }
     guard executor == "local" else {
       throw ValidationError("there is no executor '\(executor)'; expected local")
     }
