@@ -1,0 +1,116 @@
+public import StageKit
+
+/// Where a value was written: a file of the load, and a place in it.
+///
+/// Small and without a string, because every key and value of a pipeline carries one;
+/// `Sources.position(_:)` makes it a `SourcePosition`.
+public struct Mark: Hashable, Sendable {
+  /// Index of the file in `Sources`.
+  var file: Int32
+  /// 1-based; 0 where the whole file (or a command line argument) is meant.
+  var line: Int32
+  /// 1-based, in Unicode scalars.
+  var column: Int32
+  /// Columns on that line, at least 1.
+  var length: Int32
+}
+
+/// A YAML value that knows where it was written.
+public struct Node: Sendable {
+  public enum Content: Sendable {
+    case null
+    case bool(Bool)
+    case integer(Int)
+    case number(Double)
+    case string(String)
+    case list([Node])
+    case map([Entry])
+  }
+
+  /// One entry of a map, in the order written. Keys are text as written, unique in their map.
+  public struct Entry: Sendable {
+    public var key: String
+    public var keyMark: Mark
+    public var value: Node
+  }
+
+  public let content: Content
+  public let mark: Mark
+  /// Whether a text in here holds `${`, so that most values need no search for references.
+  let holdsReferences: Bool
+
+  init(scalar content: Content, mark: Mark, holdsReferences: Bool = false) {
+    self.content = content
+    self.mark = mark
+    self.holdsReferences = holdsReferences
+  }
+
+  init(list nodes: [Node], mark: Mark) {
+    content = .list(nodes)
+    self.mark = mark
+    holdsReferences = nodes.contains { $0.holdsReferences }
+  }
+
+  init(map entries: [Entry], mark: Mark) {
+    content = .map(entries)
+    self.mark = mark
+    holdsReferences = entries.contains { $0.value.holdsReferences }
+  }
+
+  /// The entry of a map with this key. Linear: for the small maps of a stage.
+  public func entry(_ key: String) -> Entry? {
+    entries?.first { $0.key == key }
+  }
+
+  public var entries: [Entry]? {
+    if case .map(let entries) = content { entries } else { nil }
+  }
+
+  var text: String? {
+    if case .string(let text) = content { text } else { nil }
+  }
+
+  var isNull: Bool {
+    if case .null = content { true } else { false }
+  }
+
+  var isScalar: Bool {
+    switch content {
+    case .list, .map: false
+    default: true
+    }
+  }
+
+  /// The value without its places.
+  public var value: Value {
+    switch content {
+    case .null: .null
+    case .bool(let flag): .bool(flag)
+    case .integer(let integer): .integer(integer)
+    case .number(let number): .number(number)
+    case .string(let text): .string(text)
+    case .list(let nodes): .list(nodes.map(\.value))
+    case .map(let entries): .map(entries.map { Value.Pair($0.key, $0.value.value) })
+    }
+  }
+
+  /// Encodes as `CanonicalEncoder` would encode `value`, without making it.
+  func encode(into encoder: inout CanonicalEncoder) {
+    switch content {
+    case .null: encoder.encodeNull()
+    case .bool(let flag): encoder.encode(flag)
+    case .integer(let integer): encoder.encode(integer)
+    case .number(let number): encoder.encode(number)
+    case .string(let text): encoder.encode(text)
+    case .list(let nodes):
+      encoder.encodeList(count: nodes.count)
+      for node in nodes { node.encode(into: &encoder) }
+    case .map(let entries):
+      encoder.encodeMap(count: entries.count)
+      for entry in entries.sorted(by: { $0.key < $1.key }) {
+        encoder.encode(entry.key)
+        entry.value.encode(into: &encoder)
+      }
+    }
+  }
+}
