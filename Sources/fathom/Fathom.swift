@@ -48,6 +48,12 @@ struct UsageError: Error {
 }
 
 enum Failing {
+  static func show(_ problems: [Diagnostic], project: String) {
+    let renderer = DiagnosticRenderer(
+      project: project, isColoured: Terminal.standardError.usesColor)
+    Terminal.standardError.write(renderer.text(problems))
+  }
+
   /// Says what went wrong on stderr and returns the exit code.
   static func report(_ error: any Error) -> Int32 {
     switch error {
@@ -56,9 +62,9 @@ enum Failing {
       Terminal.standardError.write("fathom: \(usage.message)\n")
       return 2
     case let diagnostics as Diagnostics:
-      Terminal.standardError.write(
-        DiagnosticRenderer(color: Terminal.standardError.usesColor).render(diagnostics.problems))
-      return 3
+      show(diagnostics.problems, project: (try? Session())?.project.root ?? ".")
+      // A target is a word of the command line, not of a file.
+      return diagnostics.problems.allSatisfy { $0.rule == .unknownTarget } ? 2 : 3
     case let diagnostic as Diagnostic: return report(Diagnostics([diagnostic]))
     case let problem as EnvironmentError:
       Terminal.standardError.write("fathom: \(problem)\n")

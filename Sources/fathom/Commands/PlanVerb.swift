@@ -41,11 +41,11 @@ struct Outlook {
     session: Session, path: String, pipeline: PipelineOptions, targets: [String], force: Bool
   ) throws {
     plan = try session.load(path, pipeline)
-    let selection = try TargetSelection.select(targets, in: plan)
+    let selection = try TargetSelection(targets, in: plan)
     let store = try session.openStore()
     let database = try session.openDatabase()
     forecasts = try session.assessor(plan, store: store, database: database).forecast(
-      selection: selection.all, forced: force ? selection.targets : [], provenance: database)
+      selection: selection.needed, forced: force ? selection.chosen : [], provenance: database)
   }
 
   func count(_ matches: (Forecast.Verdict) -> Bool) -> Int {

@@ -31,7 +31,7 @@ struct Run: AsyncParsableCommand {
     let session = try Session()
     let (path, targets) = try session.pipelineAndTargets(pipeline.arguments)
     let plan = try session.load(path, pipeline)
-    let selection = try TargetSelection.select(targets, in: plan)
+    let selection = try TargetSelection(targets, in: plan)
     let store = try session.openStore()
     let database = try session.openDatabase()
     let observer: any RunObserver =
@@ -48,7 +48,7 @@ struct Run: AsyncParsableCommand {
     let environment = Environment.all
     let processor = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
     let setup = RunSetup(
-      plan: plan, selection: selection.all, forced: options.force ? selection.targets : [],
+      plan: plan, selection: selection.needed, forced: options.force ? selection.chosen : [],
       store: store, cache: store, digests: database, provenance: database,
       executor: LocalExecutor(), observer: observer, environment: environment,
       jobEnvironment: { instance, layout, checkpoint, run in
@@ -79,7 +79,7 @@ struct Run: AsyncParsableCommand {
     let summary = try await runner.run()
     if !common.json {
       Terminal.standardError.write(RunText.summary(summary, .standardError) + "\n")
-      if summary.status == .succeeded { showResults(plan, selection.all, session) }
+      if summary.status == .succeeded { showResults(plan, selection.needed, session) }
     }
     if let signal = signals.first { throw Ending(code: 128 + signal) }
     if summary.status != .succeeded { throw Ending(code: 1) }

@@ -27,12 +27,11 @@ struct Validate: ParsableCommand {
       }
     }
     if common.json {
-      Terminal.standardOutput.write(DiagnosticRenderer.json(problems) + "\n")
+      Terminal.standardOutput.write(DiagnosticRenderer.json(problems).json + "\n")
     } else if problems.isEmpty {
       if !common.quiet { Terminal.standardOutput.write(valid.joined(separator: "\n") + "\n") }
     } else {
-      Terminal.standardError.write(
-        DiagnosticRenderer(color: Terminal.standardError.usesColor).render(problems))
+      Failing.show(problems, project: session.project.root)
     }
     if !problems.isEmpty { throw Ending(code: 3) }
   }
@@ -63,7 +62,7 @@ struct SchemaVerb: ParsableCommand {
   }
 
   static func text(_ session: Session) throws -> String {
-    JSONSchema.make(from: try CatalogueCache.load(worker: Host.worker))
+    JSONSchema.text(of: try CatalogueCache.load(worker: Host.worker))
   }
 }
 
