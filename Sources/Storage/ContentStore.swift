@@ -138,7 +138,8 @@ public final class ContentStore: ArtifactStore {
       lseek(source.descriptor, 0, SEEK_SET)
       let size = Int(try source.status().st_size)
       let isShared = ioctl(target.descriptor, StoreFolders.cloneRequest, source.descriptor) == 0
-      file = try isShared
+      file =
+        try isShared
         ? target.digest(size: size) : source.digest(size: size) { try target.write($0) }
       try target.makeReadOnly()
       try target.sync()
