@@ -10,6 +10,7 @@ let swift: [SwiftSetting] = [
 ]
 
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let sqlite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let arguments = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
@@ -42,7 +43,9 @@ let package = Package(
     .target(name: "StageKit", dependencies: [crypto], swiftSettings: swift),
     .target(name: "Pipelines", dependencies: ["StageKit", "CYAML"], swiftSettings: swift),
     .target(name: "Engine", dependencies: ["Pipelines", "StageKit"], swiftSettings: swift),
-    .target(name: "Storage", dependencies: ["Engine", "StageKit", grdb], swiftSettings: swift),
+    .target(
+      name: "Storage", dependencies: ["Engine", "StageKit", grdb, sqlite],
+      swiftSettings: swift),
     .target(
       name: "Executors", dependencies: ["Engine", "StageKit", subprocess], swiftSettings: swift),
     .executableTarget(

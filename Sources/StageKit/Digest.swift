@@ -83,9 +83,10 @@ public struct Digest: Hashable, Comparable, Sendable {
 
   /// The 32 raw bytes, as the database keeps them.
   public var bytes: [UInt8] {
-    [words.0, words.1, words.2, words.3].flatMap { word in
-      stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: word >> UInt64($0)) }
-    }
+    let bigEndian = (
+      words.0.bigEndian, words.1.bigEndian, words.2.bigEndian, words.3.bigEndian
+    )
+    return withUnsafeBytes(of: bigEndian) { Array($0) }
   }
 
   public static func == (a: Digest, b: Digest) -> Bool { a.words == b.words }

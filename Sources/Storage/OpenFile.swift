@@ -1,0 +1,155 @@
+import Engine
+import Glibc
+import StageKit
+
+/// What tells whether a file was replaced or written since it was last looked at.
+struct FileStamp: Hashable {
+  var device: Int
+  var inode: Int
+  var size: Int
+  var modifiedNanoseconds: Int
+  var changedNanoseconds: Int
+
+  init(
+    device: Int, inode: Int, size: Int, modifiedNanoseconds: Int, changedNanoseconds: Int
+  ) {
+    self.device = device
+    self.inode = inode
+    self.size = size
+    self.modifiedNanoseconds = modifiedNanoseconds
+    self.changedNanoseconds = changedNanoseconds
+  }
+
+  init(_ status: stat) {
+    device = Int(bitPattern: UInt(status.st_dev))
+    inode = Int(bitPattern: UInt(status.st_ino))
+    size = Int(status.st_size)
+    modifiedNanoseconds = status.st_mtim.nanoseconds
+    changedNanoseconds = status.st_ctim.nanoseconds
+  }
+
+  /// Of the regular file that the path leads to, through links; `nil` where there is none.
+  init?(following path: String) {
+    var status = stat()
+    guard stat(path, &status) == 0, status.isRegular else { return nil }
+    self.init(status)
+  }
+}
+
+extension stat {
+  var isRegular: Bool { st_mode & S_IFMT == S_IFREG }
+  var isFolder: Bool { st_mode & S_IFMT == S_IFDIR }
+
+  /// What a person calls this kind of file.
+  var kindName: String {
+    switch st_mode & S_IFMT {
+    case S_IFREG: "a file"
+    case S_IFDIR: "a folder"
+    case S_IFLNK: "a symbolic link"
+    case S_IFIFO: "a pipe"
+    case S_IFSOCK: "a socket"
+    default: "a device"
+    }
+  }
+}
+
+extension timespec {
+  var nanoseconds: Int { Int(tv_sec) &* 1_000_000_000 &+ Int(tv_nsec) }
+}
+
+/// An open file, closed exactly once.
+struct OpenFile: ~Copyable {
+  let descriptor: Int32
+  let path: String
+
+  /// - Throws: `EnvironmentError`.
+  init(_ path: String, _ flags: Int32, mode: mode_t = 0o666, for access: Access) throws {
+    let opened = open(path, flags | O_CLOEXEC, mode)
+    guard opened >= 0 else { throw failure(access, path) }
+    descriptor = opened
+    self.path = path
+  }
+
+  /// `nil`, with `errno` set, where it cannot be opened.
+  init?(ifReadable path: String) {
+    // A pipe without a writer must not block us.
+    let opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard opened >= 0 else { return nil }
+    descriptor = opened
+    self.path = path
+  }
+
+  deinit { close(descriptor) }
+
+  func status() throws -> stat {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw failure(.reading, path) }
+    return status
+  }
+
+  /// Digests all bytes in one pass, which also hands them on.
+  ///
+  /// - Parameter size: as far as known, to read in fitting steps.
+  func digest(
+    size: Int, handingOn body: (UnsafeRawBufferPointer) throws -> Void = { _ in }
+  ) throws -> FileDigest {
+    let step = min(max(size + 1, 4096), 1 << 20)
+    if size > step { _ = posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL) }
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: step, alignment: 16)
+    defer { buffer.deallocate() }
+    var stream = DigestStream()
+    var total = 0
+    while case let count = try readSome(into: buffer), count > 0 {
+      let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+      stream.update(bytes)
+      try body(bytes)
+      total += count
+    }
+    return FileDigest(digest: stream.finish(), size: total)
+  }
+
+  func readAll() throws -> [UInt8] {
+    let expected = Int(try status().st_size) + 1
+    var bytes: [UInt8] = []
+    while true {
+      let room = max(expected - bytes.count, 4096)
+      let part = try [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
+        count = try readSome(into: UnsafeMutableRawBufferPointer(buffer))
+      }
+      if part.isEmpty { return bytes }
+      if bytes.isEmpty { bytes = part } else { bytes += part }
+    }
+  }
+
+  private func readSome(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    while true {
+      let count = read(descriptor, buffer.baseAddress, buffer.count)
+      if count >= 0 { return count }
+      guard errno == EINTR else { throw failure(.reading, path) }
+    }
+  }
+
+  func write(_ bytes: UnsafeRawBufferPointer) throws {
+    var rest = bytes
+    while !rest.isEmpty {
+      let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
+      if count < 0 {
+        guard errno == EINTR else { throw failure(.writing, path) }
+      } else {
+        rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+      }
+    }
+  }
+
+  func write(_ bytes: [UInt8]) throws {
+    try bytes.withUnsafeBytes { try write($0) }
+  }
+
+  func sync() throws {
+    guard fsync(descriptor) == 0 else { throw failure(.writing, path) }
+  }
+
+  func makeReadOnly() throws {
+    guard fchmod(descriptor, 0o444) == 0 else { throw failure(.writing, path) }
+  }
+}
