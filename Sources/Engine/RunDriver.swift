@@ -98,7 +98,7 @@ final class RunDriver {
     }
   }
 
-  func run() async throws -> RunSummary {
+  func run() async throws -> RunOutcome {
     let begun = now
     run = try setup.provenance.begin(setup.row)
     var status = RunStatus.failed
@@ -117,7 +117,7 @@ final class RunDriver {
     try flush()
     try links.finish(wholePlan: setup.selection.count == plan.instances.count ? plan : nil)
     try setup.provenance.end(run: run, status: status, at: now)
-    let summary = RunSummary(
+    let summary = RunOutcome(
       run: run, status: status, counts: counts, seconds: now - begun, savedSeconds: savedSeconds)
     setup.observer.observe(.ended(summary))
     return summary

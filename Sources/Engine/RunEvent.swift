@@ -16,7 +16,7 @@ public enum RunEvent: Sendable {
   /// Not started, because something before it failed or the run was interrupted.
   case notRun(instance: String, decision: Decision, reason: String)
   case warning(String)
-  case ended(RunSummary)
+  case ended(RunOutcome)
 }
 
 /// A job, or one of its items, that failed.
@@ -47,7 +47,7 @@ public struct Failure: Error, Hashable, Sendable {
 }
 
 /// How a run went, in numbers.
-public struct RunSummary: Hashable, Sendable {
+public struct RunOutcome: Hashable, Sendable {
   public var run: Int
   public var status: RunStatus
   public var counts: [Decision: Int]

@@ -87,7 +87,7 @@ public final class Runner: Sendable {
     setup.executor.stop(force: times > 1)
   }
 
-  public func run() async throws -> RunSummary {
+  public func run() async throws -> RunOutcome {
     try await RunDriver(setup, interruption).run()
   }
 }

@@ -191,7 +191,9 @@ extension Expansion {
       stage.points = stage.points.flatMap { point in axis.values.indices.map { point + [$0] } }
     }
     guard let field, let node = template.resolve(field.value, axes: nil) else { return }
-    guard case .list(let nodes) = node.content else { return reportShape(of: field, node, "partial") }
+    guard case .list(let nodes) = node.content else {
+      return reportShape(of: field, node, "partial")
+    }
     for node in nodes {
       guard let entries = node.entries, !entries.isEmpty else {
         reportShape(of: field, node, "partial")

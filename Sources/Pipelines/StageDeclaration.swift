@@ -146,7 +146,8 @@ extension Expansion {
 
   /// The entries of `in` or `out` of a command, their names checked.
   private func ports(_ field: String, of stage: StageDeclaration) -> [Node.Entry] {
-    guard let entry = stage.field(field), let entries = map(entry, nil, of: field == "in" ? "port: stage.port" : "port: path")
+    guard let entry = stage.field(field),
+      let entries = map(entry, nil, of: field == "in" ? "port: stage.port" : "port: path")
     else { return [] }
     for entry in entries {
       if let problem = Name.problem(entry.key) {

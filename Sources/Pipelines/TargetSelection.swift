@@ -98,6 +98,19 @@ extension Plan {
     return found
   }
 
+  /// Everything that reads the instance, directly or not.
+  public func downstream(of index: Int) -> Set<Int> {
+    let consumers = consumers
+    var found: Set<Int> = []
+    var open = [index]
+    while let next = open.popLast() {
+      for consumer in consumers[next] where found.insert(consumer).inserted {
+        open.append(consumer)
+      }
+    }
+    return found
+  }
+
   /// For each instance, the instances that read it, in order and each once.
   public var consumers: [[Int]] {
     var consumers = Array(repeating: [Int](), count: instances.count)

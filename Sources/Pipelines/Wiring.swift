@@ -123,7 +123,8 @@ extension Expansion {
     guard producer.portsAreKnown else { return nil }
     guard let output = producer.outputs.first(where: { $0.name == reference.port }) else {
       let names = producer.outputs.map(\.name)
-      let outputs = names.isEmpty ? "it has no outputs" : "its outputs are \(names.joined(separator: ", "))"
+      let outputs =
+        names.isEmpty ? "it has no outputs" : "its outputs are \(names.joined(separator: ", "))"
       let near = Suggestion.nearest(to: reference.port, among: names)
       problems.report(
         .unknownPort,

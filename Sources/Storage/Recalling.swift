@@ -81,12 +81,8 @@ extension ProvenanceDatabase {
     try readOnce { try latestLinks(of: pipeline, $0) }
   }
 
-  /// Replaces the links of a pipeline; writes nothing where they are the same.
   public func setLatestLinks(_ links: [LatestLink], pipeline: String) throws {
-    let old = try latestLinks(of: pipeline)
-    if Set(old) == Set(links) { return }
     try write { database in
-      try Prepared(database, "DELETE FROM latest_link WHERE pipeline = ?").bind(pipeline).run()
       let insert = try Prepared(
         database, "INSERT OR REPLACE INTO latest_link VALUES (?, ?, ?, ?, ?, ?)")
       for link in links {
@@ -94,6 +90,14 @@ extension ProvenanceDatabase {
           .bind(link.artifact.form.rawValue).bind(link.artifact.digest).bind(link.artifact.size)
         try insert.run()
       }
+    }
+  }
+
+  public func forgetLatestLink(instance: String, port: String, pipeline: String) throws {
+    try write { database in
+      let delete = try Prepared(
+        database, "DELETE FROM latest_link WHERE pipeline = ? AND instance = ? AND port = ?")
+      try delete.bind(pipeline).bind(instance).bind(port).run()
     }
   }
 

@@ -30,7 +30,7 @@ struct Fathom: AsyncParsableCommand {
         try command.run()
       }
     } catch {
-      exit(Failing.report(error))
+      Foundation.exit(Failing.report(error))
     }
   }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Engine
 import Foundation
 import Glibc
+import Synchronization
 
 /// What every verb understands.
 struct CommonOptions: ParsableArguments {

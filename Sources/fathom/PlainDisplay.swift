@@ -137,7 +137,7 @@ enum RunText {
     return text
   }
 
-  static func summary(_ summary: RunSummary, _ out: Terminal) -> String {
+  static func summary(_ summary: RunOutcome, _ out: Terminal) -> String {
     func count(_ decision: Decision) -> Int { summary.counts[decision] ?? 0 }
     var parts = [
       "\(count(.run)) run", "\(count(.hit)) cached", "\(count(.cutOff)) cut off",

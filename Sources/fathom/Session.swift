@@ -44,7 +44,19 @@ struct Session {
   }
 
   func openDatabase() throws -> ProvenanceDatabase {
-    try ProvenanceDatabase(path: project.database, project: project.root)
+    try ProvenanceDatabase(path: project.database)
+  }
+
+  /// Works beside a run that writes, and where nothing may be written.
+  func readDatabase() throws -> ProvenanceDatabase {
+    guard access(project.database, F_OK) == 0 else {
+      throw UsageError("nothing has been run in '\(project.root)' yet")
+    }
+    return try ProvenanceDatabase(path: project.database, mode: .readOnly)
+  }
+
+  func digests(_ database: ProvenanceDatabase) -> StatCache {
+    StatCache(database: database, project: project.root)
   }
 
   // MARK: Pipelines
@@ -114,7 +126,7 @@ struct Session {
   func assessor(_ plan: Plan, store: ContentStore, database: ProvenanceDatabase) -> Assessor {
     Assessor(
       plan: plan, store: store, cache: store, provenance: database,
-      digests: database, environment: Environment.all)
+      digests: digests(database), environment: Environment.all)
   }
 
   func capacity(jobs: Int?) throws -> Scheduler.Capacity {

@@ -20,7 +20,8 @@ struct SQL: ParsableCommand {
   func run() throws {
     try common.begin()
     let session = try Session()
-    let answer = try ProvenanceReader.query(query, database: session.project.database)
+    let database = try session.readDatabase()
+    let answer = try database.query(query)
     if common.json {
       let rows = answer.rows.map { row in
         Value.map(zip(answer.columns, row).map { Value.Pair($0, $1) })

@@ -1,0 +1,151 @@
+import ArgumentParser
+import Engine
+import Pipelines
+import StageKit
+import Storage
+
+/// `fathom why`.
+struct Why: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Say why an instance ran, or was reused: each component that changed, old and new.")
+
+  @OptionGroup var common: CommonOptions
+  @OptionGroup var pipeline: PipelineOptions
+
+  func run() throws {
+    try common.begin()
+    let session = try Session()
+    let database = try session.readDatabase()
+    let last = try session.lastRun()
+    let (path, targets) = try session.pipelineAndTargets(
+      pipeline.arguments, last: last?.pipeline)
+    guard !targets.isEmpty else { throw UsageError("why: name an instance; see 'fathom status'") }
+    let plan = try session.load(path, pipeline)
+    let selection = try TargetSelection(targets, in: plan)
+    var answers: [WhyAnswer] = []
+    for index in selection.chosen.sorted() {
+      answers.append(
+        try WhyAnswer(of: plan.instances[index].address, in: database, plan: plan, index: index))
+    }
+    if common.json {
+      let document: Value = ["schema_version": 1, "answers": .list(answers.map(\.value))]
+      Terminal.standardOutput.write(document.json + "\n")
+    } else {
+      Terminal.standardOutput.write(answers.map(\.text).joined(separator: "\n"))
+    }
+  }
+}
+
+/// Why one instance has the decision that it has in its newest job.
+struct WhyAnswer {
+  let instance: String
+  /// The newest job of the instance; `nil` where it never came up.
+  let job: JobRow?
+  /// The newest job in which it executed, where that is not the newest one.
+  let executed: JobRow?
+  let explanation: Explanation?
+  /// The run of the job it was compared with.
+  let comparedRun: RunRecord?
+  let items: [ItemReport]
+  /// Instances that read this one's outputs, directly or not.
+  let consumers: [String]
+
+  init(of instance: String, in database: ProvenanceDatabase, plan: Plan, index: Int) throws {
+    self.instance = instance
+    job = try database.newestJob(of: instance, executed: false)
+    let own = job
+    if let own, own.decision == .hit || own.decision == .cutOff {
+      executed = try database.newestJob(of: instance, executed: true)
+    } else {
+      executed = nil
+    }
+    let subject = executed ?? own
+    items = try subject.map { try database.detail(of: $0).items } ?? []
+    if let subject, let key = subject.actionKey, let compared = subject.comparedJob,
+      let before = try database.job(compared), let oldKey = before.actionKey
+    {
+      explanation = Explanation(
+        from: try database.fields(of: oldKey), to: try database.fields(of: key))
+      comparedRun = try database.run(before.run)
+    } else {
+      explanation = nil
+      comparedRun = nil
+    }
+    consumers = plan.downstream(of: index).sorted().map { plan.instances[$0].address }
+  }
+
+  var text: String {
+    let out = Terminal.standardOutput
+    guard let job else { return "\(instance) has not been part of a run yet\n" }
+    var text = out.paint(instance, .bold)
+    switch job.decision {
+    case .hit, .cutOff:
+      text +=
+        " was \(job.decision == .hit ? "reused" : "cut off") in run \(job.run): \(job.reason)\n"
+      guard let executed else { return text + "  its result was made in another project\n" }
+      text += "  it last ran in run \(executed.run): \(executed.reason)\n"
+    case .run: text += " ran in run \(job.run): \(job.reason)\n"
+    default: text += " \(job.decision.rawValue) in run \(job.run): \(job.reason)\n"
+    }
+    if let explanation, !explanation.changes.isEmpty {
+      if let comparedRun {
+        text += "changed since run \(comparedRun.id) (\(Wording.ago(comparedRun.started))):\n"
+      }
+      for change in explanation.changes { text += describe(change) }
+      let unchanged = explanation.unchanged.sorted { $0.key < $1.key }
+        .map { Wording.count($0.value, $0.key) }
+      if !unchanged.isEmpty {
+        text += "unchanged: \(unchanged.joined(separator: ", "))\n"
+      }
+    }
+    if !items.isEmpty {
+      let shown = items.prefix(5).map(\.item.printable).joined(separator: ", ")
+      text += "items: \(shown)\(items.count > 5 ? " and \(items.count - 5) more" : "")\n"
+    }
+    if !consumers.isEmpty {
+      let shown = consumers.prefix(8).joined(separator: ", ")
+      text += "then: \(shown)\(consumers.count > 8 ? " and \(consumers.count - 8) more" : "")\n"
+    }
+    return text
+  }
+
+  /// `  with.clusters  8 → 9   Pipelines/clips.yaml:14:28`; texts of several lines, or long ones,
+  /// one below the other.
+  private func describe(_ change: Explanation.Change) -> String {
+    let isDigest = ["input", "file"].contains(Explanation.group(of: change.path))
+    func shown(_ value: Value?) -> String {
+      guard let value else { return "(absent)" }
+      let text = value.display
+      return isDigest && text.count == 66 ? String(text.dropFirst().prefix(8)) : text
+    }
+    let place = change.position.map { "   \($0)" } ?? ""
+    let old = shown(change.old)
+    let new = shown(change.new)
+    if old.count + new.count <= 72 { return "  \(change.path)  \(old) → \(new)\(place)\n" }
+    return "  \(change.path)\(place)\n    - \(old)\n    + \(new)\n"
+  }
+
+  var value: Value {
+    func job(_ row: JobRow?) -> Value {
+      guard let row else { return .null }
+      return [
+        "run": .integer(row.run), "decision": .string(row.decision.rawValue),
+        "reason": .string(row.reason),
+      ]
+    }
+    let changes = (explanation?.changes ?? []).map { change -> Value in
+      [
+        "path": .string(change.path), "old": change.old ?? .null, "new": change.new ?? .null,
+        "file": change.position.map { .string($0.path) } ?? .null,
+        "line": change.position.map { .integer($0.line) } ?? .null,
+        "column": change.position.map { .integer($0.column) } ?? .null,
+      ]
+    }
+    return [
+      "instance": .string(instance), "job": job(self.job), "executed": job(executed),
+      "compared_run": comparedRun.map { .integer($0.id) } ?? .null, "changes": .list(changes),
+      "items": .list(items.map { .string($0.item) }),
+      "then": .list(consumers.map { .string($0) }),
+    ]
+  }
+}
