@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "isolation.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -43,6 +44,7 @@ struct path_beneath {
 struct builder {
   int ruleset;
   uint64_t known;
+  const struct spec *spec;
 };
 
 static void allow_open(const struct builder *builder, int path, uint64_t rights, bool folder) {
@@ -71,6 +73,46 @@ static bool begins_with(const char *path, const char *name, size_t length) {
   return strncmp(path, name, length) == 0 && (path[length] == '/' || path[length] == 0);
 }
 
+/// Whether everybody may make entries in a folder, as in `/tmp`.
+static bool is_shared(int folder) {
+  struct stat status;
+  return fstat(folder, &status) == 0 && status.st_mode & S_ISVTX && status.st_mode & S_IWOTH;
+}
+
+/// What follows on `folder`, `length` bytes long, wherever the arguments and variables of the
+/// command have it.
+static int find_mentions(
+    const struct spec *spec, const char *folder, size_t length, struct list *mentions) {
+  char *prefix = strndup(folder, length);
+  if (!prefix) return ENOMEM;
+  const struct list *sources[] = {&spec->args, &spec->env};
+  int failure = 0;
+  for (size_t i = 0; i < 2; i++) {
+    for (size_t j = 0; j < sources[i]->count; j++) {
+      char *found = sources[i]->items[j];
+      while (!failure && (found = strstr(found, prefix))) {
+        found += length;
+        failure = list_append(mentions, found);
+      }
+    }
+  }
+  free(prefix);
+  return failure;
+}
+
+/// Whether one of the texts begins with a name, and not with a longer one.
+static bool is_mentioned(const struct list *mentions, const char *name) {
+  size_t length = strlen(name);
+  for (size_t i = 0; i < mentions->count; i++) {
+    const char *text = mentions->items[i];
+    if (strncmp(text, name, length) != 0) continue;
+    if (!isalnum((unsigned char)text[length]) && !strchr("._-", text[length] ? text[length] : ' ')) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /// Allows reading all entries of `folder` but those that lead to one of `hidden`.
 static void allow_neighbours(
     const struct builder *builder, int folder, char **hidden, size_t count, size_t prefix) {
@@ -80,6 +122,9 @@ static void allow_neighbours(
     if (listing >= 0) close(listing);
     return;
   }
+  bool shared = is_shared(folder);
+  struct list mentions = {0};
+  if (shared && find_mentions(builder->spec, hidden[0], prefix, &mentions) != 0) shared = false;
   for (struct dirent *entry; (entry = readdir(entries));) {
     const char *name = entry->d_name;
     // A symbolic link needs no right: where it leads to decides.
@@ -88,7 +133,7 @@ static void allow_neighbours(
     for (size_t i = 0; i < count && !leads_to_hidden; i++) {
       leads_to_hidden = begins_with(hidden[i] + prefix, name, strlen(name));
     }
-    if (leads_to_hidden) continue;
+    if (leads_to_hidden || (shared && !is_mentioned(&mentions, name))) continue;
     if (entry->d_type == DT_UNKNOWN) {
       allow(builder, folder, name, O_NOFOLLOW, READING);
       continue;
@@ -98,6 +143,7 @@ static void allow_neighbours(
     allow_open(builder, path, READING, entry->d_type == DT_DIR);
     close(path);
   }
+  free(mentions.items);
   closedir(entries);
 }
 
@@ -188,7 +234,7 @@ int isolate(const struct spec *spec, bool *isolated) {
   int ruleset = (int)syscall(CREATE_RULESET, &attributes, sizeof attributes, 0);
   if (ruleset < 0) return errno;
 
-  struct builder builder = {.ruleset = ruleset, .known = known};
+  struct builder builder = {.ruleset = ruleset, .known = known, .spec = spec};
   struct list hidden = {0};
   int failure = resolve(&spec->hidden, &hidden);
   if (!failure) failure = allow_reading(&builder, &hidden);

@@ -1,6 +1,7 @@
 import Engine
 import Executors
 import Foundation
+import Pipelines
 import StageKit
 import Synchronization
 import TestKit
