@@ -79,36 +79,42 @@ static bool is_shared(int folder) {
   return fstat(folder, &status) == 0 && status.st_mode & S_ISVTX && status.st_mode & S_IWOTH;
 }
 
-/// What follows on `folder`, `length` bytes long, wherever the arguments and variables of the
-/// command have it.
+/// Whether a text begins with the name, and not with a longer one.
+static bool mentions(const char *text, const char *name, size_t length) {
+  if (strncmp(text, name, length) != 0) return false;
+  char next = text[length];
+  return next == 0 || (!isalnum((unsigned char)next) && !strchr("._-", next));
+}
+
+/// What follows on the path of `folder` wherever the arguments and variables of the command have
+/// it, but where it leads to something hidden. The path is `hidden[0]`, `prefix` bytes of it.
 static int find_mentions(
-    const struct spec *spec, const char *folder, size_t length, struct list *mentions) {
-  char *prefix = strndup(folder, length);
-  if (!prefix) return ENOMEM;
+    const struct spec *spec, char **hidden, size_t count, size_t prefix, struct list *found) {
+  char *folder = strndup(hidden[0], prefix);
+  if (!folder) return ENOMEM;
   const struct list *sources[] = {&spec->args, &spec->env};
   int failure = 0;
   for (size_t i = 0; i < 2; i++) {
     for (size_t j = 0; j < sources[i]->count; j++) {
-      char *found = sources[i]->items[j];
-      while (!failure && (found = strstr(found, prefix))) {
-        found += length;
-        failure = list_append(mentions, found);
+      char *text = sources[i]->items[j];
+      while (!failure && (text = strstr(text, folder))) {
+        text += prefix;
+        bool leads_to_hidden = false;
+        for (size_t k = 0; k < count && !leads_to_hidden; k++) {
+          const char *name = hidden[k] + prefix;
+          leads_to_hidden = mentions(text, name, strcspn(name, "/"));
+        }
+        if (!leads_to_hidden) failure = list_append(found, text);
       }
     }
   }
-  free(prefix);
+  free(folder);
   return failure;
 }
 
-/// Whether one of the texts begins with a name, and not with a longer one.
-static bool is_mentioned(const struct list *mentions, const char *name) {
-  size_t length = strlen(name);
-  for (size_t i = 0; i < mentions->count; i++) {
-    const char *text = mentions->items[i];
-    if (strncmp(text, name, length) != 0) continue;
-    if (!isalnum((unsigned char)text[length]) && !strchr("._-", text[length] ? text[length] : ' ')) {
-      return true;
-    }
+static bool is_mentioned(const struct list *found, const char *name) {
+  for (size_t i = 0; i < found->count; i++) {
+    if (mentions(found->items[i], name, strlen(name))) return true;
   }
   return false;
 }
@@ -116,15 +122,17 @@ static bool is_mentioned(const struct list *mentions, const char *name) {
 /// Allows reading all entries of `folder` but those that lead to one of `hidden`.
 static void allow_neighbours(
     const struct builder *builder, int folder, char **hidden, size_t count, size_t prefix) {
+  bool shared = is_shared(folder);
+  struct list found = {0};
+  if (shared && find_mentions(builder->spec, hidden, count, prefix, &found) != 0) shared = false;
+  if (shared && found.count == 0) return;
   int listing = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR *entries = listing < 0 ? NULL : fdopendir(listing);
   if (!entries) {
     if (listing >= 0) close(listing);
+    free(found.items);
     return;
   }
-  bool shared = is_shared(folder);
-  struct list mentions = {0};
-  if (shared && find_mentions(builder->spec, hidden[0], prefix, &mentions) != 0) shared = false;
   for (struct dirent *entry; (entry = readdir(entries));) {
     const char *name = entry->d_name;
     // A symbolic link needs no right: where it leads to decides.
@@ -133,7 +141,7 @@ static void allow_neighbours(
     for (size_t i = 0; i < count && !leads_to_hidden; i++) {
       leads_to_hidden = begins_with(hidden[i] + prefix, name, strlen(name));
     }
-    if (leads_to_hidden || (shared && !is_mentioned(&mentions, name))) continue;
+    if (leads_to_hidden || (shared && !is_mentioned(&found, name))) continue;
     if (entry->d_type == DT_UNKNOWN) {
       allow(builder, folder, name, O_NOFOLLOW, READING);
       continue;
@@ -143,7 +151,7 @@ static void allow_neighbours(
     allow_open(builder, path, READING, entry->d_type == DT_DIR);
     close(path);
   }
-  free(mentions.items);
+  free(found.items);
   closedir(entries);
 }
 
