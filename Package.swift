@@ -47,12 +47,15 @@ let package = Package(
       name: "Storage", dependencies: ["Engine", "StageKit", grdb, sqlite],
       swiftSettings: swift),
     .target(
-      name: "Executors", dependencies: ["Engine", "StageKit", subprocess], swiftSettings: swift),
+      name: "Executors", dependencies: ["Engine", "StageKit"], swiftSettings: swift),
     .executableTarget(
       name: "fathom",
       dependencies: ["Executors", "Storage", "Engine", "Pipelines", "StageKit", arguments],
       swiftSettings: swift),
-    .executableTarget(name: "fathom-launch"),
+    .executableTarget(
+      name: "fathom-launch",
+      // No part of Swift in it: it starts once a job.
+      linkerSettings: [.unsafeFlags(["-static-executable", "-nostartfiles"])]),
 
     // The heavy side: what a job links.
     .target(name: "Analysis", dependencies: ["COpenBLAS"], swiftSettings: swift),
@@ -83,7 +86,8 @@ let package = Package(
       name: "StorageTests", dependencies: ["Storage", "Engine", "StageKit", "TestKit"],
       swiftSettings: swift),
     .testTarget(
-      name: "ExecutorsTests", dependencies: ["Executors", "Engine", "StageKit", "TestKit"],
+      name: "ExecutorsTests",
+      dependencies: ["Executors", "Engine", "Pipelines", "StageKit", "TestKit", "fathom-launch"],
       swiftSettings: swift),
     .testTarget(
       name: "AnalysisTests", dependencies: ["Analysis", "TestKit"], swiftSettings: swift),

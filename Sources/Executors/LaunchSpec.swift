@@ -2,6 +2,9 @@ import Engine
 import StageKit
 
 /// What `fathom-launch` reads: pairs of NUL-ended strings, key and value (see its `spec.h`).
+///
+/// The exit record need not be `durable` here: only this process reads it, and a machine that
+/// crashes takes both with it.
 struct LaunchSpec {
   private(set) var bytes: [UInt8] = []
   /// A NUL inside a value would end it early and begin another.

@@ -86,7 +86,8 @@ final class LaunchedProcess: Sendable {
 
 /// `posix_spawn` with no environment, output to /dev/null and default signals.
 ///
-/// It is `vfork` inside, so its cost does not grow with our memory as that of `fork` does.
+/// It is `vfork` inside, so that its cost does not grow with our memory: starting a process from
+/// one of 100 MB takes 0.6 ms so and 4 ms by `fork`, which is what swift-subprocess uses.
 private func spawn(
   _ program: String, argument: String, standardInput: CInt
 ) -> (process: pid_t, code: CInt) {

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "isolation.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -43,6 +44,7 @@ struct path_beneath {
 struct builder {
   int ruleset;
   uint64_t known;
+  const struct spec *spec;
 };
 
 static void allow_open(const struct builder *builder, int path, uint64_t rights, bool folder) {
@@ -71,13 +73,64 @@ static bool begins_with(const char *path, const char *name, size_t length) {
   return strncmp(path, name, length) == 0 && (path[length] == '/' || path[length] == 0);
 }
 
+/// Whether everybody may make entries in a folder, as in `/tmp`.
+static bool is_shared(int folder) {
+  struct stat status;
+  return fstat(folder, &status) == 0 && status.st_mode & S_ISVTX && status.st_mode & S_IWOTH;
+}
+
+/// Whether a text begins with the name, and not with a longer one.
+static bool mentions(const char *text, const char *name, size_t length) {
+  if (strncmp(text, name, length) != 0) return false;
+  char next = text[length];
+  return next == 0 || (!isalnum((unsigned char)next) && !strchr("._-", next));
+}
+
+/// What follows on the path of `folder` wherever the arguments and variables of the command have
+/// it, but where it leads to something hidden. The path is `hidden[0]`, `prefix` bytes of it.
+static int find_mentions(
+    const struct spec *spec, char **hidden, size_t count, size_t prefix, struct list *found) {
+  char *folder = strndup(hidden[0], prefix);
+  if (!folder) return ENOMEM;
+  const struct list *sources[] = {&spec->args, &spec->env};
+  int failure = 0;
+  for (size_t i = 0; i < 2; i++) {
+    for (size_t j = 0; j < sources[i]->count; j++) {
+      char *text = sources[i]->items[j];
+      while (!failure && (text = strstr(text, folder))) {
+        text += prefix;
+        bool leads_to_hidden = false;
+        for (size_t k = 0; k < count && !leads_to_hidden; k++) {
+          const char *name = hidden[k] + prefix;
+          leads_to_hidden = mentions(text, name, strcspn(name, "/"));
+        }
+        if (!leads_to_hidden) failure = list_append(found, text);
+      }
+    }
+  }
+  free(folder);
+  return failure;
+}
+
+static bool is_mentioned(const struct list *found, const char *name) {
+  for (size_t i = 0; i < found->count; i++) {
+    if (mentions(found->items[i], name, strlen(name))) return true;
+  }
+  return false;
+}
+
 /// Allows reading all entries of `folder` but those that lead to one of `hidden`.
 static void allow_neighbours(
     const struct builder *builder, int folder, char **hidden, size_t count, size_t prefix) {
+  bool shared = is_shared(folder);
+  struct list found = {0};
+  if (shared && find_mentions(builder->spec, hidden, count, prefix, &found) != 0) shared = false;
+  if (shared && found.count == 0) return;
   int listing = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR *entries = listing < 0 ? NULL : fdopendir(listing);
   if (!entries) {
     if (listing >= 0) close(listing);
+    free(found.items);
     return;
   }
   for (struct dirent *entry; (entry = readdir(entries));) {
@@ -88,7 +141,7 @@ static void allow_neighbours(
     for (size_t i = 0; i < count && !leads_to_hidden; i++) {
       leads_to_hidden = begins_with(hidden[i] + prefix, name, strlen(name));
     }
-    if (leads_to_hidden) continue;
+    if (leads_to_hidden || (shared && !is_mentioned(&found, name))) continue;
     if (entry->d_type == DT_UNKNOWN) {
       allow(builder, folder, name, O_NOFOLLOW, READING);
       continue;
@@ -98,6 +151,7 @@ static void allow_neighbours(
     allow_open(builder, path, READING, entry->d_type == DT_DIR);
     close(path);
   }
+  free(found.items);
   closedir(entries);
 }
 
@@ -188,7 +242,7 @@ int isolate(const struct spec *spec, bool *isolated) {
   int ruleset = (int)syscall(CREATE_RULESET, &attributes, sizeof attributes, 0);
   if (ruleset < 0) return errno;
 
-  struct builder builder = {.ruleset = ruleset, .known = known};
+  struct builder builder = {.ruleset = ruleset, .known = known, .spec = spec};
   struct list hidden = {0};
   int failure = resolve(&spec->hidden, &hidden);
   if (!failure) failure = allow_reading(&builder, &hidden);

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int append(struct list *list, char *item) {
+int list_append(struct list *list, char *item) {
   // Room for the item and NULL, doubled at powers of two.
   if ((list->count & (list->count + 1)) == 0) {
     char **items = realloc(list->items, (list->count + 1) * 2 * sizeof *items);
@@ -23,16 +23,16 @@ static int set(struct spec *spec, const char *key, char *value) {
   if (strcmp(key, "cwd") == 0) spec->cwd = value;
   else if (strcmp(key, "log") == 0) spec->log = value;
   else if (strcmp(key, "record") == 0) spec->record = value;
-  else if (strcmp(key, "env") == 0) return append(&spec->env, value);
-  else if (strcmp(key, "arg") == 0) return append(&spec->args, value);
+  else if (strcmp(key, "env") == 0) return list_append(&spec->env, value);
+  else if (strcmp(key, "arg") == 0) return list_append(&spec->args, value);
   else if (strcmp(key, "time-limit") == 0) spec->time_limit = strtod(value, NULL);
   else if (strcmp(key, "grace") == 0) spec->grace = strtod(value, NULL);
   else if (strcmp(key, "watch") == 0) spec->watch = true;
   else if (strcmp(key, "durable") == 0) spec->durable = true;
   else if (strcmp(key, "isolate") == 0) spec->isolate = true;
-  else if (strcmp(key, "hidden") == 0) return append(&spec->hidden, value);
-  else if (strcmp(key, "readable") == 0) return append(&spec->readable, value);
-  else if (strcmp(key, "writable") == 0) return append(&spec->writable, value);
+  else if (strcmp(key, "hidden") == 0) return list_append(&spec->hidden, value);
+  else if (strcmp(key, "readable") == 0) return list_append(&spec->readable, value);
+  else if (strcmp(key, "writable") == 0) return list_append(&spec->writable, value);
   else return EINVAL;
   return 0;
 }

@@ -10,6 +10,9 @@ struct list {
   size_t count;
 };
 
+/// Adds a string, which the list does not copy. Returns 0 or ENOMEM.
+int list_append(struct list *list, char *item);
+
 /// What to run and how. Spec files are pairs of NUL-ended strings, key and value, beginning with
 /// `fathom-launch` and `1`; a key of a list comes once for each entry. No path, argument or
 /// variable can hold a NUL, so nothing needs quoting.
