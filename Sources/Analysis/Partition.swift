@@ -72,7 +72,8 @@ public struct Partition: Sendable {
     let between = (0..<clusters).map { cluster in
       sums[row: cluster].reduce(0) { $0 + $1 * $1 }
     }
-    let total = zip(zip(within, between), sizes)
+    let total =
+      zip(zip(within, between), sizes)
       .reduce(0) { $0 + Double($1.1) * ($1.0.0 + $1.0.1) } / Double(points.rows)
     self.points = points
     self.labels = labels
