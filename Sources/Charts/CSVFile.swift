@@ -112,8 +112,14 @@ public struct CSVFile: Hashable, Sendable {
 
 /// A line of a CSV file that cannot be read.
 public struct CSVError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// Counted from 1: where the bad row begins.
   public var line: Int
   public var message: String
+
+  public init(line: Int, message: String) {
+    self.line = line
+    self.message = message
+  }
 
   public var description: String { "line \(line): \(message)" }
 }
