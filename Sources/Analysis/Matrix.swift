@@ -38,21 +38,27 @@ public struct Matrix<Scalar: BinaryFloatingPoint & BitwiseCopyable & Sendable>: 
   ) rethrows -> Result {
     try elements.withUnsafeMutableBufferPointer { try body($0) }
   }
+}
 
+// Concrete, so that other modules call specialised code.
+extension Matrix<Float> {
   /// Divides every row by its Euclidean norm; a row of norm 0 stays as it is.
   ///
   /// The norm is summed in Float64 after scaling by the row's largest magnitude, so that it
   /// neither overflows nor vanishes.
   public func normalisingRows() -> Matrix {
     var result = self
-    for row in 0..<rows {
-      let values = self[row: row]
-      let largest = Double(values.reduce(0) { max($0, $1.magnitude) })
-      guard largest > 0, largest.isFinite else { continue }
-      let norm = values.reduce(0.0) { $0 + (Double($1) / largest) * (Double($1) / largest) }
-        .squareRoot()
-      for column in 0..<columns {
-        result[row, column] = Scalar(Double(self[row, column]) / largest / norm)
+    result.withMutableElements { elements in
+      for row in 0..<rows {
+        let values = UnsafeMutableBufferPointer(
+          rebasing: elements[row * columns..<(row + 1) * columns])
+        let largest = Double(values.reduce(0) { max($0, $1.magnitude) })
+        guard largest > 0, largest.isFinite else { continue }
+        let norm = values.reduce(0.0) { $0 + (Double($1) / largest) * (Double($1) / largest) }
+          .squareRoot()
+        for column in 0..<columns {
+          values[column] = Float(Double(values[column]) / largest / norm)
+        }
       }
     }
     return result

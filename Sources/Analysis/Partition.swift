@@ -1,6 +1,7 @@
 /// `n` points in `K` clusters, seen from the mean of all points: what the metrics are made of.
 ///
-/// Sums are Float64 and made of centred values. Source: the notation of Zhang et al., equations 1-3.
+/// Sums are Float64 and made of centred values. Source: the notation of Zhang et al., equations
+/// 1-3.
 public struct Partition: Sendable {
   /// `[n, d]`, as given.
   public let points: Matrix<Float>

@@ -51,7 +51,8 @@ public func peaks(
   }.sorted { ($0.row, $0.column) < ($1.row, $1.column) }
 }
 
-/// The maximum over the square of (2 · distance + 1)² cells around each cell, clipped at the border.
+/// The maximum over the square of (2 · distance + 1)² cells around each cell, clipped at the
+/// border.
 private func maximumFilter(
   _ map: UnsafeBufferPointer<Float>, height: Int, width: Int, distance: Int
 ) -> [Float] {

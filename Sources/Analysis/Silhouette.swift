@@ -79,8 +79,8 @@ public struct MeanDistances: Sendable {
 
 /// The silhouette coefficient of every point `[n]`: (b − a) / max(a, b), between −1 and 1.
 ///
-/// a is the mean distance to the others of the point's cluster, b the least mean distance to another
-/// cluster. A point alone in its cluster has 0, and so has one where a = b = 0.
+/// a is the mean distance to the others of the point's cluster, b the least mean distance to
+/// another cluster. A point alone in its cluster has 0, and so has one where a = b = 0.
 ///
 /// Source: Rousseeuw (1987); Zhang et al., equation 1. With Euclidean distances for both, this is
 /// Rousseeuw's and the paper's text; `own` Euclidean and `others` squared is the equation as

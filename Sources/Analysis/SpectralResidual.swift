@@ -5,7 +5,8 @@ internal import Foundation
 /// The frame is brought to `workingWidth` columns at its own aspect, its amplitude spectrum A is
 /// replaced by exp(ln A − mean₃ₓ₃ ln A) under the same phase, and the squared magnitude of the
 /// inverse transform is smoothed by a Gaussian, brought to the grid and divided by its sum. With
-/// F the transform, the new spectrum is F over the 3x3 geometric mean of |F|, so no phase is needed.
+/// F the transform, the new spectrum is F over the 3x3 geometric mean of |F|, so no phase is
+/// needed.
 ///
 /// Source: Hou & Zhang (CVPR 2007), section 2, with the width 64, the replicated border of the mean
 /// and the σ of 2.5 px of the authors' published code. Departures: the Gaussian is odd-sized and

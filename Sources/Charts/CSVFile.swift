@@ -18,8 +18,8 @@ public struct CSVFile: Hashable, Sendable {
 
   /// Reads what `text` wrote, and files with CRLF line ends.
   ///
-  /// - Throws: `CSVError` naming the line where a row has not as many cells as the header, or a quote
-  ///   is left open
+  /// - Throws: `CSVError` naming the line where a row has not as many cells as the header, or a
+  ///   quote is left open
   public init(text: String) throws(CSVError) {
     var records: [(line: Int, cells: [String])] = []
     var cells: [String] = []

@@ -60,8 +60,8 @@ public struct Table: Hashable, Sendable {
     self.digits = digits
   }
 
-  /// The cell as people read it: `0.164`, `0.164 ± 0.012`, with `(n = 2)` where `count` differs from
-  /// the row's, `–` where there is no value.
+  /// The cell as people read it: `0.164`, `0.164 ± 0.012`, with `(n = 2)` where `count` differs
+  /// from the row's, `–` where there is no value.
   public func text(row: Int, column: Int) -> String {
     let cell = rows[row].cells[column]
     guard let value = cell.value else { return "–" }

@@ -35,7 +35,12 @@ struct ExtractStage: Stage {
     source = try options.choice("features", default: .pixels, help: "what a row is made of")
     patch = try options.integers(
       "patch", count: 2, in: 1..., default: [24, 24], unit: "px",
-      help: "[height, width] of the patch that pixels takes")
+      help: "[height, width] of the patch that pixels takes, each at most 1024")
+    guard patch.allSatisfy({ $0 <= 1024 }) else {
+      throw Diagnostic(
+        .outOfRange, "option 'patch' is \(patch) px; expected at most 1024 each",
+        at: SourcePosition(path: "with.patch", line: 0, column: 0))
+    }
   }
 
   func run(in context: StageContext) async throws {

@@ -60,7 +60,8 @@ struct FeatureSet {
 }
 
 /// A folder of type `clusters`: `centroids.safetensors` (`centroids` f32 `[k, d]`, in the scale of
-/// its metadata `normalise`) and `assignments.csv` (columns of the features' keys, `row`, `cluster`).
+/// its metadata `normalise`) and `assignments.csv` (columns of the features' keys, `row`,
+/// `cluster`).
 struct ClusterFolder {
   var centroids: Matrix<Double>
   var labels: [Int]

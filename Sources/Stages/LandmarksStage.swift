@@ -4,10 +4,11 @@ internal import StageKit
 
 /// Takes the local maxima of saliency maps as landmarks.
 ///
-/// Reads `maps` f32 `[T', h, w]`, `frame_index` i64 `[T']` and `times` f64 `[T']`; writes CSV with a
-/// line for each landmark: `frame` (index among the frames), `time` (seconds), `row` and `column` of
-/// the cell, `grid_height` and `grid_width` (cells), `y` and `x` (sub-pixel position in cells, where
-/// a cell's centre has its whole-numbered row and column), `saliency` (the map's value at the cell).
+/// Reads `maps` f32 `[T', h, w]`, `frame_index` i64 `[T']` and `times` f64 `[T']`; writes CSV with
+/// a line for each landmark: `frame` (index among the frames), `time` (seconds), `row` and `column`
+/// of the cell, `grid_height` and `grid_width` (cells), `y` and `x` (sub-pixel position in cells,
+/// where a cell's centre has its whole-numbered row and column), `saliency` (the map's value at the
+/// cell).
 /// Source: Droste et al. (ISBI 2020), section 2.
 struct LandmarksStage: Stage {
   enum Mode: String, CaseIterable {

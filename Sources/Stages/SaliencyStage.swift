@@ -4,7 +4,8 @@ internal import StageKit
 /// Says where a viewer would look: a map that sums to 1, for every frame or every n-th.
 ///
 /// Reads `frames` u8 `[T, H, W]` and `times` f64 `[T]`; writes `maps` f32 `[T', h, w]`,
-/// `frame_index` i64 `[T']`, the place of each map's frame among the frames, and `times` f64 `[T']`.
+/// `frame_index` i64 `[T']`, the place of each map's frame among the frames, and `times` f64
+/// `[T']`.
 /// Source: Hou & Zhang (2007) for `spectral_residual`.
 struct SaliencyStage: Stage {
   enum Method: String, CaseIterable {
@@ -31,7 +32,12 @@ struct SaliencyStage: Stage {
       "method", default: .spectralResidual, help: "how saliency is predicted")
     grid = try options.integers(
       "grid", count: 2, in: 1..., default: [28, 36], unit: "cells",
-      help: "[height, width] of a map")
+      help: "[height, width] of a map, each at most 1024")
+    guard grid.allSatisfy({ $0 <= 1024 }) else {
+      throw Diagnostic(
+        .outOfRange, "option 'grid' is \(grid) cells; expected at most 1024 each",
+        at: SourcePosition(path: "with.grid", line: 0, column: 0))
+    }
     every = try options.integer(
       "every", in: 1..., default: 1, unit: "frames", help: "take each n-th frame, from the first")
   }

@@ -5,8 +5,8 @@ internal import StageKit
 /// Lays metrics out as a table: a row for each value of one key column, a column for each metric.
 ///
 /// Where several entries of `scores` share a row, a cell is their mean ± sample standard deviation.
-/// Writes the table as CSV (full precision), Markdown and LaTeX, and its cells with their sources as
-/// JSON.
+/// Writes the table as CSV (full precision), Markdown and LaTeX, and its cells with their sources
+/// as JSON.
 struct TableStage: Stage {
   static let kind = "table"
   static let version = 1
@@ -55,6 +55,9 @@ struct TableStage: Stage {
     for label in order where !labels.contains(label) {
       throw StageFailure(
         "option 'order' names row '\(label)'" + Suggestion.clause(for: label, among: labels))
+    }
+    guard Set(order).count == order.count else {
+      throw StageFailure("option 'order' names a row twice: \(order.joined(separator: ", "))")
     }
     labels = order + labels.filter { !order.contains($0) }
 

@@ -25,7 +25,7 @@ import Testing
   }
 
   @Test(
-    "Davies-Bouldin and Calinski-Harabasz agree with scikit-learn, compactness and uniqueness with the equations"
+    "indices agree with scikit-learn, compactness and uniqueness with the equations"
   )
   func indicesAgree() throws {
     let golden = try Goldens.read().partition

@@ -51,6 +51,10 @@ import Testing
     {
       try await bench.run("saliency", inputs: ["frames": .one(path: path)])
     }
+    await #expect {
+      try await bench.run(
+        "saliency", options: ["grid": [28, 1_000_000]], inputs: ["frames": .one(path: none)])
+    } throws: { "\($0)".contains("expected at most 1024 each") }
     try SafetensorsWriter.write([.init("frame", [UInt8(1)], shape: [1, 1, 1])], to: path)
     await #expect(
       throws: AnalysisBench.Failure(

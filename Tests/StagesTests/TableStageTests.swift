@@ -78,7 +78,8 @@ import Testing
     arguments: [
       (
         ["columns": ["f2"]],
-        "the scores of method=pace,seed=0 have no metric 'f2'; did you mean 'f1'? There are: f1, loss"
+        "the scores of method=pace,seed=0 have no metric 'f2'; did you mean 'f1'? "
+          + "There are: f1, loss"
       ),
       (
         ["columns": ["silhouette"]],
@@ -91,6 +92,10 @@ import Testing
       (
         ["columns": ["f1"], "order": ["randm"]],
         "option 'order' names row 'randm'; did you mean 'random'?"
+      ),
+      (
+        ["columns": ["f1"], "order": ["pace", "pace"]],
+        "option 'order' names a row twice: pace, pace"
       ),
       (["columns": []], "option 'columns' names no metric"),
     ] as [([String: Value], String)])
