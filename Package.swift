@@ -91,6 +91,7 @@ let package = Package(
       swiftSettings: swift),
     .testTarget(
       name: "AnalysisTests", dependencies: ["Analysis", "TestKit"], swiftSettings: swift),
+    .testTarget(name: "ChartsTests", dependencies: ["Charts"], swiftSettings: swift),
     .testTarget(
       name: "VideoTests", dependencies: ["Video", "TestKit"], swiftSettings: swift),
     .testTarget(

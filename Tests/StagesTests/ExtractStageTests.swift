@@ -1,0 +1,67 @@
+import Foundation
+import StageKit
+import TestKit
+import Testing
+
+@Suite struct ExtractStageTests {
+  let header = "frame,time,row,column,grid_height,grid_width,y,x,saliency\n"
+
+  @Test("a row is the normalised patch at the centre of the landmark's cell")
+  func pixels() async throws {
+    let bench = try AnalysisBench()
+    // 8x8 frames on a 2x2 grid: cells are centred at 1.5 and 5.5.
+    let frames = bench.scratch.path + "/frames.safetensors"
+    let pixels = (0..<128).map { UInt8($0) }
+    try SafetensorsWriter.write([.init("frames", pixels, shape: [2, 8, 8])], to: frames)
+    let lines = "0,0.0,0,0,2,2,0.0,0.0,0.5\n1,0.5,1,0,2,2,0.75,0.0,0.25\n"
+    let landmarks = try bench.scratch.write(header + lines, to: "landmarks.csv")
+    try await bench.run(
+      "extract", options: ["patch": [2, 2]],
+      inputs: ["frames": .one(path: frames), "landmarks": .one(path: landmarks)])
+    let file = try SafetensorsFile(path: bench.path("features") + "/features.safetensors")
+    let features = try file.tensor("features", of: Float.self, rank: 2)
+    #expect(features.shape == [2, 4])
+    // Rows and columns 1 and 2 of frame 0, and 5 and 6 by 1 and 2 of frame 1: the same differences.
+    let deviation = Float((16.25 as Double).squareRoot())
+    for row in 0..<2 {
+      features.withRow(row) { row in
+        for (value, offset) in zip(row, [-4.5, -3.5, 3.5, 4.5] as [Float]) {
+          #expect(abs(value - offset / deviation) < 1e-6)
+        }
+      }
+    }
+    let index = try String(contentsOfFile: bench.path("features") + "/index.csv", encoding: .utf8)
+    #expect(index == header + lines)
+  }
+
+  @Test("no landmarks give no rows of the right length")
+  func none() async throws {
+    let bench = try AnalysisBench()
+    let landmarks = try bench.scratch.write(header, to: "landmarks.csv")
+    try await bench.run(
+      "extract",
+      inputs: [
+        "frames": .one(path: try bench.frames(count: 1)), "landmarks": .one(path: landmarks),
+      ])
+    let file = try SafetensorsFile(path: bench.path("features") + "/features.safetensors")
+    #expect(try file.tensor("features", of: Float.self).shape == [0, 576])
+  }
+
+  @Test(
+    "bad landmarks are errors that say which and why",
+    arguments: [
+      ("5,0.0,0,0,2,2,0,0,1", "is in frame 5"), ("0,0.0,2,0,2,2,0,0,1", "outside its grid [2, 2]"),
+      ("0,0.0,-1,0,2,2,0,0,1", "outside its grid"), ("0,0.0,0,0,-2,2,0,0,1", "outside its grid"),
+      ("x,0.0,0,0,2,2,0,0,1", "has 'x' as frame; expected a number"),
+      ("0,0.0,0,0,2,2,0,0", "line 2: has 8 cells; the header has 9"),
+    ])
+  func badLandmarks(line: String, problem: String) async throws {
+    let bench = try AnalysisBench()
+    let landmarks = try bench.scratch.write(header + line + "\n", to: "landmarks.csv")
+    let frames = try bench.frames(count: 2)
+    await #expect {
+      try await bench.run(
+        "extract", inputs: ["frames": .one(path: frames), "landmarks": .one(path: landmarks)])
+    } throws: { "\($0)".contains(problem) && "\($0)".contains(landmarks) }
+  }
+}

@@ -1,0 +1,109 @@
+import Foundation
+import StageKit
+import TestKit
+import Testing
+
+@Suite struct MetricsStageTests {
+  func cluster(
+    _ bench: AnalysisBench, _ features: JobInput, clusters: Int, normalise: Value = "none"
+  ) async throws -> String {
+    try await bench.run(
+      "kmeans", options: ["clusters": .integer(clusters), "normalise": normalise],
+      inputs: ["features": features])
+    return try bench.keep("clusters", as: "kept-\(UUID().uuidString)")
+  }
+
+  func scores(_ bench: AnalysisBench) throws -> [String: Value] {
+    let json = try JSONDecoder().decode(Value.self, from: Data(try bench.text("scores").utf8))
+    guard case .list(let metrics) = json["metrics"] else { return [:] }
+    return Dictionary(uniqueKeysWithValues: metrics.map { ($0["name"]?.text ?? "", $0) })
+  }
+
+  @Test("every metric stands under its own name with direction, tau, base, scale and normalisation")
+  func names() async throws {
+    let bench = try AnalysisBench()
+    let features = JobInput.one(
+      path: try bench.features([[-3], [-1], [-3], [-1], [9], [11]], name: "f"))
+    let clusters = try await cluster(bench, features, clusters: 2)
+    let events = try await bench.run(
+      "metrics", options: ["tau": 2],
+      inputs: ["features": features, "clusters": .one(path: clusters)])
+    let scores = try scores(bench)
+    #expect(
+      Set(scores.keys) == [
+        "silhouette", "silhouette_sqeuclidean", "silhouette_literal", "compactness",
+        "compactness_scale_free", "uniqueness", "log_uniqueness", "uniqueness_min_over_bases",
+        "log_uniqueness_min_over_bases", "uniqueness_mean_over_bases",
+        "log_uniqueness_mean_over_bases", "uniqueness_max_over_bases",
+        "log_uniqueness_max_over_bases", "uniqueness_scale_free", "log_uniqueness_scale_free",
+        "inertia", "davies_bouldin", "calinski_harabasz",
+      ])
+    // Clusters −2 ± 1 (4 rows) and 10 ± 1 (2 rows) about 2: W = 1, δ = 16 and 64, T = 33.
+    #expect(scores["compactness"]?["value"]?.text == "0.5")
+    #expect(scores["compactness"]?["tau"] == 2)
+    #expect(scores["compactness"]?["direction"] == "lower")
+    #expect(scores["compactness"]?["normalise"] == "none")
+    #expect(scores["compactness_scale_free"]?["tau"] == 33)
+    #expect(scores["uniqueness"]?["base"] == 0)
+    #expect(scores["uniqueness"]?["direction"] == "higher")
+    #expect(scores["uniqueness"]?["scale"] == 33)
+    let expected = log((4 * exp(16.0 - 1) + 2 * exp(64.0 + 1)) / 6 / 2)
+    guard case .number(let logarithm) = scores["log_uniqueness"]?["value"] else {
+      Issue.record("no log_uniqueness")
+      return
+    }
+    #expect(isClose(logarithm, expected, relative: 1e-12))
+    #expect(events.contains { $0.event == .log && $0.message?.contains("literal") == true })
+    #expect(events.contains { $0.event == .metric && $0.name == "silhouette" })
+  }
+
+  @Test("uniqueness beyond Float64 is null, never infinite, and its logarithm remains")
+  func overflow() async throws {
+    let bench = try AnalysisBench()
+    let features = JobInput.one(path: try bench.features([[-100], [-100], [100]], name: "f"))
+    let clusters = try await cluster(bench, features, clusters: 2)
+    try await bench.run(
+      "metrics", inputs: ["features": features, "clusters": .one(path: clusters)])
+    let scores = try scores(bench)
+    #expect(scores["uniqueness"]?["value"] == .null)
+    guard case .number = scores["log_uniqueness"]?["value"] else {
+      Issue.record("no log_uniqueness")
+      return
+    }
+    #expect(try !bench.text("scores").localizedCaseInsensitiveContains("inf\""))
+    #expect(try !bench.text("scores").contains("Infinity"))
+  }
+
+  @Test("one cluster leaves silhouettes undefined; only sqeuclidean is there when asked so")
+  func oneCluster() async throws {
+    let bench = try AnalysisBench()
+    let features = JobInput.one(path: try bench.features([[1], [2], [3]], name: "f"))
+    let clusters = try await cluster(bench, features, clusters: 1)
+    try await bench.run(
+      "metrics", options: ["silhouette": "sqeuclidean"],
+      inputs: ["features": features, "clusters": .one(path: clusters)])
+    let scores = try scores(bench)
+    #expect(scores["silhouette"] == nil)
+    #expect(scores["silhouette_sqeuclidean"]?["value"] == .null)
+  }
+
+  @Test("clusters of other features and a base that is no cluster are errors")
+  func badInput() async throws {
+    let bench = try AnalysisBench()
+    let rows: [[Float]] = [[1], [2], [3], [9]]
+    let a = try bench.many("item", [("a", try bench.features(rows, name: "a"))])
+    let b = try bench.many("item", [("b", try bench.features(rows, name: "b"))])
+    let short = try bench.many("item", [("a", try bench.features([[1]], name: "short"))])
+    let clusters = JobInput.one(path: try await cluster(bench, a, clusters: 2))
+    await #expect {
+      try await bench.run("metrics", inputs: ["features": b, "clusters": clusters])
+    } throws: { "\($0)".contains("where the features have row 0 of 'b'") }
+    await #expect {
+      try await bench.run("metrics", inputs: ["features": short, "clusters": clusters])
+    } throws: { "\($0)".contains("assigns 4 rows; the features have 1") }
+    await #expect(throws: AnalysisBench.Failure(description: "base cluster 2 of 2 clusters")) {
+      try await bench.run(
+        "metrics", options: ["base": 2], inputs: ["features": a, "clusters": clusters])
+    }
+  }
+}
