@@ -87,7 +87,9 @@ enum CoreSchema {
     guard let exponent = rest.first else { return true }
     guard exponent | 0x20 == UInt8(ascii: "e") else { return false }
     rest = rest.dropFirst()
-    if rest.first == UInt8(ascii: "-") || rest.first == UInt8(ascii: "+") { rest = rest.dropFirst() }
+    if rest.first == UInt8(ascii: "-") || rest.first == UInt8(ascii: "+") {
+      rest = rest.dropFirst()
+    }
     return !rest.isEmpty && rest.allSatisfy(isDigit)
   }
 

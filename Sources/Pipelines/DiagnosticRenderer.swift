@@ -116,7 +116,8 @@ public struct DiagnosticRenderer {
   private static func visible(_ scalars: some Sequence<Unicode.Scalar>) -> String {
     var text = String.UnicodeScalarView()
     for scalar in scalars {
-      let isControl = (scalar.value < 0x20 && scalar != "\t") || (0x7F...0x9F).contains(scalar.value)
+      let isControl =
+        (scalar.value < 0x20 && scalar != "\t") || (0x7F...0x9F).contains(scalar.value)
       text.append(isControl ? "\u{FFFD}" : scalar)
     }
     return String(text)

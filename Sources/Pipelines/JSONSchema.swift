@@ -144,7 +144,8 @@ public enum JSONSchema {
               "times": orReference(["type": "integer", "minimum": 0]), "backoff": ref("duration"),
             ],
           ]),
-          "timeout": described(ref("duration"), "A job (of an each stage: an item) is stopped after it."),
+          "timeout": described(
+            ref("duration"), "A job (of an each stage: an item) is stopped after it."),
           "on_error": described(
             orReference(["enum": ["fail", "skip"]]), "What a failed item does; skip leaves it out."),
           "frozen": described(

@@ -57,7 +57,8 @@ extension Expansion {
     if namesFiles, case .string(let path) = value {
       if path.isEmpty || path.utf8.contains(0) {
         problems.report(
-          .invalidPath, "option '\(declaration.name)' is no path; expected \(declaration.expectation)",
+          .invalidPath,
+          "option '\(declaration.name)' is no path; expected \(declaration.expectation)",
           at: node.mark, notes: usage(of: node, entry))
       } else if !fileExists(Paths.absolute(path, from: root)) {
         problems.report(

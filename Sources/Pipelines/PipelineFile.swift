@@ -122,7 +122,8 @@ struct PipelineFileReader {
           text.isEmpty
           ? "is empty" : node.holdsReferences ? "holds a reference" : "is absolute"
         problems.report(
-          .invalidPath, "the path '\(text)' of 'include' \(why); expected a plain path, relative to this file",
+          .invalidPath,
+          "the path '\(text)' of 'include' \(why); expected a plain path, relative to this file",
           at: node.mark)
         continue
       }

@@ -152,8 +152,10 @@ final class Problems {
   /// All problems in the order of their positions.
   var sorted: Diagnostics {
     Diagnostics(
-      found.enumerated().sorted { ($0.element.position, $0.offset) < ($1.element.position, $1.offset) }
-        .map(\.element))
+      found.enumerated().sorted {
+        ($0.element.position, $0.offset) < ($1.element.position, $1.offset)
+      }
+      .map(\.element))
   }
 
   func add(_ source: SourceText) -> Int32 {

@@ -319,7 +319,8 @@ struct YAMLReader: ~Copyable {
     }
     var notes: [(String, Mark)] = []
     if let context = state.context {
-      notes.append((String(cString: context), span(from: state.context_mark, to: state.context_mark)))
+      notes.append(
+        (String(cString: context), span(from: state.context_mark, to: state.context_mark)))
     }
     let line = problems.source(place).line(Int(place.line)) ?? []
     let before = String(decoding: line, as: UTF8.self).unicodeScalars.prefix(Int(place.column))
