@@ -3,11 +3,12 @@ internal import StageKit
 /// What an instance takes from its surroundings and, for a command, its text and outputs.
 extension Expansion {
   func command(of stage: StageDeclaration, axes: [AxisPoint]) -> Positioned<String>? {
-    guard let run = stage.field("run")?.value, run.text != nil else { return nil }
+    guard let run = stage.field("run")?.value, run.isScalar else { return nil }
     let place = Template.Place.command(
       inputs: stage.inputs.map(\.name), outputs: stage.outputs.map(\.name))
-    guard let text = template.resolve(run, axes: axes, for: place)?.text else { return nil }
-    return Positioned(text, at: problems.position(run.mark))
+    // `run: true` is a command as well.
+    guard let node = template.resolve(run, axes: axes, for: place) else { return nil }
+    return Positioned(node.value.text, at: problems.position(run.mark))
   }
 
   /// `out:` of a command: a path that ends in `/` is a folder.

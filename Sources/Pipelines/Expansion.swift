@@ -6,11 +6,6 @@ internal import StageKit
 /// ordered, then made into instances. A class, because all steps share what is known of the
 /// stages; it lives within one call of a loader.
 final class Expansion {
-  struct Edge {
-    let producer: Int
-    let mark: Mark
-  }
-
   struct PointLookUp: Hashable {
     let stage: Int
     let axes: [Int]
@@ -28,8 +23,6 @@ final class Expansion {
   var stages: [StageDeclaration] = []
   /// Stage → its index in `stages`.
   var stageIndex: [String: Int] = [:]
-  /// Stage → the stages it reads.
-  var edges: [String: [Edge]] = [:]
   /// Index in the plan of each stage's first instance.
   var base: [Int] = []
   var pointsByKey: [PointLookUp: [[Int]: [Int]]] = [:]
@@ -73,7 +66,7 @@ final class Expansion {
       stages.append(try declare(entry))
     }
     let wiring = stages.indices.map(wire)
-    let order = StageOrder.sort(stages, edges: edges, stageIndex: stageIndex, problems: problems)
+    let order = StageOrder.sort(stages, problems: problems)
     base = Array(repeating: 0, count: stages.count)
     var count = 0
     for stage in order {
@@ -122,11 +115,8 @@ final class Expansion {
 enum StageOrder {
   /// Depth first along the references, without recursion, so that a long chain is no problem.
   /// A reference back into the path that led to it closes a cycle, which is reported whole.
-  static func sort(
-    _ stages: [StageDeclaration], edges: [String: [Expansion.Edge]], stageIndex: [String: Int],
-    problems: Problems
-  ) -> [Int] {
-    let producers = stages.map { edges[$0.name] ?? [] }
+  static func sort(_ stages: [StageDeclaration], problems: Problems) -> [Int] {
+    let producers = stages.map(\.edges)
     var state = [State](repeating: .new, count: stages.count)
     var order: [Int] = []
     order.reserveCapacity(stages.count)

@@ -18,7 +18,7 @@ public enum JSONSchema {
           "type": "string", "pattern": "\\$\\{[^}]+\\}",
           "description": "A reference such as ${params.size} or ${matrix.seed}.",
         ]),
-      .init("name", ["type": "string", "pattern": "^[\\p{L}\\p{Nd}_][\\p{L}\\p{Nd}_-]*$"]),
+      .init("name", ["type": "string", "pattern": "^[0-9A-Za-z_\\u0080-\\uffff][0-9A-Za-z_\\u0080-\\uffff-]*$"]),
       .init("scalar", ["type": ["string", "number", "boolean"]]),
       .init("size", .map(size)), .init("duration", .map(duration)),
       .init(
@@ -190,9 +190,9 @@ public enum JSONSchema {
     }
     if option.defaultValue == .null { alternatives.append(["type": "null"]) }
     var pairs: [Value.Pair] = []
-    let unit = option.unit.map { " Unit: \($0)." } ?? ""
-    if !option.help.isEmpty || !unit.isEmpty {
-      pairs.append(.init("description", .string(option.help + unit)))
+    let words = [option.help, option.unit.map { "Unit: \($0)." } ?? ""].filter { !$0.isEmpty }
+    if !words.isEmpty {
+      pairs.append(.init("description", .string(words.joined(separator: " "))))
     }
     if alternatives.count == 1, case .map(let only) = alternatives[0] {
       pairs += only

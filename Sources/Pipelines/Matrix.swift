@@ -38,7 +38,7 @@ extension Expansion {
   /// Reads `matrix`, `exclude` and `include` into the axes and points of a stage.
   ///
   /// `exclude` and `include` stand beside `matrix`, or inside it as in GitHub Actions.
-  func declareMatrix(of stage: inout StageDeclaration) {
+  func declareMatrix(of stage: StageDeclaration) {
     let field = stage.field("matrix")
     var exclude = stage.field("exclude")
     var include = stage.field("include")
@@ -57,7 +57,7 @@ extension Expansion {
         switch entry.key {
         case "exclude": exclude = exclude ?? entry
         case "include": include = include ?? entry
-        default: declareAxis(entry, of: &stage)
+        default: declareAxis(entry, of: stage)
         }
       }
     }
@@ -77,13 +77,13 @@ extension Expansion {
         }
         return
       }
-      declareAxes(ofFirstCombinationIn: include, of: &stage)
+      declareAxes(ofFirstCombinationIn: include, of: stage)
       guard stage.axesAreKnown else { return }
       stage.points = []
     } else {
-      makeProduct(of: &stage, excluding: exclude)
+      makeProduct(of: stage, excluding: exclude)
     }
-    if let include { add(include, to: &stage) }
+    if let include { add(include, to: stage) }
     guard stage.axesAreKnown else { return }
     if stage.points.isEmpty {
       problems.report(
@@ -99,7 +99,7 @@ extension Expansion {
     }
   }
 
-  private func declareAxis(_ entry: Node.Entry, of stage: inout StageDeclaration) {
+  private func declareAxis(_ entry: Node.Entry, of stage: StageDeclaration) {
     if let problem = Name.problem(entry.key) {
       problems.report(
         .invalidName, "the name '\(entry.key)' of an axis \(problem)", at: entry.keyMark)
@@ -152,7 +152,7 @@ extension Expansion {
 
   /// Without `matrix`, the first combination of `include` names the axes.
   private func declareAxes(
-    ofFirstCombinationIn include: Node.Entry, of stage: inout StageDeclaration
+    ofFirstCombinationIn include: Node.Entry, of stage: StageDeclaration
   ) {
     guard let node = template.resolve(include.value, axes: nil) else {
       stage.axesAreKnown = false
@@ -173,7 +173,7 @@ extension Expansion {
     }
   }
 
-  private func makeProduct(of stage: inout StageDeclaration, excluding field: Node.Entry?) {
+  private func makeProduct(of stage: StageDeclaration, excluding field: Node.Entry?) {
     let count = stage.axes.reduce(1) { count, axis in
       let (product, overflow) = count.multipliedReportingOverflow(by: axis.values.count)
       return overflow ? Int.max : product
@@ -205,7 +205,7 @@ extension Expansion {
     }
   }
 
-  private func add(_ field: Node.Entry, to stage: inout StageDeclaration) {
+  private func add(_ field: Node.Entry, to stage: StageDeclaration) {
     guard let node = template.resolve(field.value, axes: nil) else { return }
     guard case .list(let nodes) = node.content else { return reportShape(of: field, node, "whole") }
     var known = Set(stage.points)

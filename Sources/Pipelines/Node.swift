@@ -107,7 +107,8 @@ public struct Node: Sendable {
       for node in nodes { node.encode(into: &encoder) }
     case .map(let entries):
       encoder.encodeMap(count: entries.count)
-      for entry in entries.sorted(by: { $0.key < $1.key }) {
+      let isSorted = zip(entries, entries.dropFirst()).allSatisfy { $0.key < $1.key }
+      for entry in isSorted ? entries : entries.sorted(by: { $0.key < $1.key }) {
         encoder.encode(entry.key)
         entry.value.encode(into: &encoder)
       }

@@ -7,6 +7,8 @@ struct PipelineFile {
   var params: [Node.Entry] = []
   var profiles: [Node.Entry] = []
   var stages: [Node.Entry] = []
+  /// A `stages` that is no map was reported.
+  var stagesAreBroken = false
   /// The root of the pipeline file, for problems of the whole.
   var mark: Mark
 
@@ -141,6 +143,7 @@ struct PipelineFileReader {
       problems.report(
         .wrongType, "'\(section.key)' is \(section.value.value.typeName); expected a map",
         at: section.value.mark)
+      if section.key == "stages" { file.stagesAreBroken = true }
       return
     }
     let noun = ["parameter", "profile", "stage"][kind]

@@ -72,7 +72,7 @@ public struct PipelineLoader {
     } else {
       problems.report(.missingField, "the file has no 'pipeline'; expected a name", at: file.mark)
     }
-    if file.stages.isEmpty {
+    if file.stages.isEmpty, !file.stagesAreBroken {
       problems.report(
         .missingField, "the pipeline has no 'stages'; expected at least one", at: file.mark)
     }

@@ -48,7 +48,8 @@ public struct Instance: Sendable {
   public var outputs: [OutputPort]
   /// The ports that an `each:` maps over, the first one deciding; empty where the stage runs whole.
   public var each: [String]
-  /// Patterns of `files:` in the order written, with their positions.
+  /// Patterns of `files:` in the order written, each with its position. The order counts: swapping
+  /// two of them is other work.
   public var files: [Positioned<String>]
   /// Declared environment variables, sorted by name; `nil` passes the caller's value through.
   public var environment: [EnvironmentVariable]
@@ -115,8 +116,9 @@ public struct AxisValue: Hashable, Sendable {
 public enum Work: Sendable {
   /// A kind of the catalogue with its options after defaults, in canonical form.
   case kind(String, version: Int, options: [Option])
-  /// A command's text. `${in.x}` and `${out.x}` stand unresolved; all other references are
-  /// resolved. `$${` is still written so: the executor makes it `${`.
+  /// A command's text. `${in.x}`, `${out.x}` and `${project}` stand unresolved, so that no path of
+  /// this machine is part of the work; all other references are resolved. `$${` is still written
+  /// so: the executor makes it `${`.
   case command(Positioned<String>)
 
   /// One option as the key, the explanation and the job need it.

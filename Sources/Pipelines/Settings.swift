@@ -94,7 +94,7 @@ extension Expansion {
     _ entry: Node.Entry, _ axes: [AxisPoint], minimum: Double, unit: String?
   ) -> Int? {
     let shape = OptionDeclaration(
-      name: entry.key, shape: .integer, minimum: minimum, maximum: 1e9, unit: unit)
+      name: entry.key, shape: .integer, minimum: minimum, unit: unit)
     if case .integer(let count) = value(entry, axes, as: shape) { return count }
     return nil
   }

@@ -1,7 +1,9 @@
 internal import StageKit
 
 /// A stage as its pipeline declares it, before it is expanded into instances.
-struct StageDeclaration {
+///
+/// A class, because every step of an expansion reads it and only `declare` writes it.
+final class StageDeclaration {
   let name: String
   let mark: Mark
   /// The fields as written.
@@ -21,6 +23,14 @@ struct StageDeclaration {
   var portsAreKnown = true
   var axesAreKnown = true
 
+  /// The stages that this one reads, where it says so; filled when it is wired.
+  var edges: [Edge] = []
+
+  struct Edge {
+    let producer: Int
+    let mark: Mark
+  }
+
   init(name: String, mark: Mark, fields: [Node.Entry]) {
     self.name = name
     self.mark = mark
@@ -32,7 +42,10 @@ struct StageDeclaration {
     "resources", "retries", "timeout", "on_error", "frozen", "description",
   ]
 
-  func field(_ name: String) -> Node.Entry? { fields.first { $0.key == name } }
+  func field(_ name: String) -> Node.Entry? {
+    for index in fields.indices where fields[index].key == name { return fields[index] }
+    return nil
+  }
 
   /// Where a problem of the whole stage belongs: the field, or the stage's name.
   func place(_ name: String) -> Mark { field(name)?.keyMark ?? mark }
@@ -62,12 +75,12 @@ extension Expansion {
         .wrongType,
         "stage '\(entry.key)' is \(entry.value.value.typeName); expected a map with 'uses' or 'run'",
         at: entry.value.isNull ? entry.keyMark : entry.value.mark)
-      var stage = StageDeclaration(name: entry.key, mark: entry.keyMark, fields: [])
+      let stage = StageDeclaration(name: entry.key, mark: entry.keyMark, fields: [])
       stage.portsAreKnown = false
       stage.axesAreKnown = false
       return stage
     }
-    var stage = StageDeclaration(name: entry.key, mark: entry.keyMark, fields: fields)
+    let stage = StageDeclaration(name: entry.key, mark: entry.keyMark, fields: fields)
     var mayBeMisspelt = false
     for field in fields where !StageDeclaration.fieldNames.contains(field.key) {
       mayBeMisspelt = true
@@ -78,8 +91,8 @@ extension Expansion {
         at: field.keyMark)
     }
     switch (stage.field("uses"), stage.field("run")) {
-    case (let uses?, nil): try declareKind(uses, in: &stage)
-    case (nil, let run?): declareCommand(run, in: &stage)
+    case (let uses?, nil): try declareKind(uses, in: stage)
+    case (nil, let run?): declareCommand(run, in: stage)
     case (let uses?, let run?):
       problems.report(
         .unknownField, "stage '\(stage.name)' has both 'uses' and 'run'; expected one of them",
@@ -92,12 +105,12 @@ extension Expansion {
           .missingField, "stage '\(stage.name)' has neither 'uses' nor 'run'", at: stage.mark)
       }
     }
-    declareMatrix(of: &stage)
-    declareEach(of: &stage)
+    declareMatrix(of: stage)
+    declareEach(of: stage)
     return stage
   }
 
-  private func declareKind(_ uses: Node.Entry, in stage: inout StageDeclaration) throws {
+  private func declareKind(_ uses: Node.Entry, in stage: StageDeclaration) throws {
     if let out = stage.field("out") {
       problems.report(
         .unknownField, "'out' belongs to 'run'; the outputs of a kind are its own",
@@ -125,8 +138,8 @@ extension Expansion {
     }
   }
 
-  private func declareCommand(_ run: Node.Entry, in stage: inout StageDeclaration) {
-    if run.value.text == nil {
+  private func declareCommand(_ run: Node.Entry, in stage: StageDeclaration) {
+    if run.value.isNull || !run.value.isScalar {
       problems.report(
         .wrongType, "'run' is \(run.value.value.typeName); expected a command", at: run.value.mark)
     }
@@ -158,7 +171,7 @@ extension Expansion {
     return entries
   }
 
-  private func declareEach(of stage: inout StageDeclaration) {
+  private func declareEach(of stage: StageDeclaration) {
     guard let field = stage.field("each") else {
       if let skip = stage.field("on_error"), skip.value.text == "skip" {
         problems.report(

@@ -68,12 +68,14 @@ struct Template {
           Node.Entry(key: $0.key, keyMark: $0.keyMark, value: plain($0.value))
         }, mark: node.mark)
     case .string(let text):
+      let bytes = Array(text.utf8)
       var out: [UInt8] = []
-      for piece in pieces(of: text) {
+      for piece in Pieces(bytes) {
         switch piece {
-        case .text(let bytes): out += bytes
-        case .escape: out += Array("${".utf8)
-        case .reference(let body, let number):
+        case .text(let range): out += bytes[range]
+        case .escape: out += "${".utf8
+        case .reference(let range, let number):
+          let body = String(decoding: bytes[range], as: UTF8.self)
           problems.report(
             .unknownReference,
             "'${\(body)}' stands in params, which are plain values; write '$${' for the text '${'",
@@ -88,67 +90,74 @@ struct Template {
 
   // MARK: One text
 
+  /// A part of a text, as ranges of its bytes.
   private enum Piece {
-    case text(ArraySlice<UInt8>)
+    case text(Range<Int>)
     /// `$${`
     case escape
     /// What stands in the braces, and how many `${` there are before it.
-    case reference(String, number: Int)
+    case reference(Range<Int>, number: Int)
     case unclosed(number: Int)
   }
 
-  private func pieces(of text: String) -> [Piece] {
-    let bytes = Array(text.utf8)
-    let dollar = UInt8(ascii: "$")
-    let brace = UInt8(ascii: "{")
-    var pieces: [Piece] = []
-    var at = 0
-    var start = 0
-    var number = 0
-    func flush() { if start < at { pieces.append(.text(bytes[start..<at])) } }
-    while at < bytes.count {
-      guard bytes[at] == dollar, at + 1 < bytes.count else {
-        at += 1
-        continue
-      }
-      if bytes[at + 1] == dollar, at + 2 < bytes.count, bytes[at + 2] == brace {
-        flush()
-        pieces.append(.escape)
-        number += 1
-        at += 3
-        start = at
-      } else if bytes[at + 1] == brace {
-        flush()
-        guard let end = bytes[at...].firstIndex(of: UInt8(ascii: "}")) else {
-          pieces.append(.unclosed(number: number))
-          return pieces
-        }
-        let body = bytes[(at + 2)..<end]
-        let isSpace: (UInt8) -> Bool = { $0 == 0x20 || $0 == 0x09 }
-        let trimmed = body.drop(while: isSpace).reversed().drop(while: isSpace).reversed()
-        pieces.append(.reference(String(decoding: trimmed, as: UTF8.self), number: number))
-        number += 1 + nested(body)
-        at = end + 1
-        start = at
-      } else {
-        at += 1
-      }
-    }
-    flush()
-    return pieces
-  }
+  private struct Pieces: Sequence, IteratorProtocol {
+    let bytes: [UInt8]
+    private var at = 0
+    private var number = 0
 
-  /// How many further `${` stand in what was taken for one reference: `${a${b}`.
-  private func nested(_ body: ArraySlice<UInt8>) -> Int {
-    zip(body, body.dropFirst()).count {
-      $0.0 == UInt8(ascii: "$") && $0.1 == UInt8(ascii: "{")
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    mutating func next() -> Piece? {
+      let start = at
+      while at < bytes.count {
+        guard bytes[at] == UInt8(ascii: "$"), at + 1 < bytes.count else {
+          at += 1
+          continue
+        }
+        if bytes[at + 1] == UInt8(ascii: "{") {
+          if start < at { return .text(start..<at) }
+          return reference()
+        }
+        if bytes[at + 1] == UInt8(ascii: "$"), at + 2 < bytes.count,
+          bytes[at + 2] == UInt8(ascii: "{")
+        {
+          if start < at { return .text(start..<at) }
+          at += 3
+          number += 1
+          return .escape
+        }
+        at += 1
+      }
+      return start < at ? .text(start..<at) : nil
     }
+
+    private mutating func reference() -> Piece {
+      let own = number
+      var end = at + 2
+      number += 1
+      while end < bytes.count, bytes[end] != UInt8(ascii: "}") {
+        // What was taken for one reference may hold further ones: `${a${b}`.
+        if bytes[end] == UInt8(ascii: "{"), bytes[end - 1] == UInt8(ascii: "$") { number += 1 }
+        end += 1
+      }
+      guard end < bytes.count else {
+        at = bytes.count
+        return .unclosed(number: own)
+      }
+      var body = at + 2..<end
+      at = end + 1
+      while let first = body.first, isSpace(first) { body.removeFirst() }
+      while let last = body.last, isSpace(last) { body.removeLast() }
+      return .reference(body, number: own)
+    }
+
+    private func isSpace(_ index: Int) -> Bool { bytes[index] == 0x20 || bytes[index] == 0x09 }
   }
 
   private func resolve(
     _ text: String, of node: Node, axes: [AxisPoint]?, for place: Place
   ) -> Node? {
-    let pieces = pieces(of: text)
+    let bytes = Array(text.utf8)
     var isCommand = false
     var isAddress = false
     switch place {
@@ -156,21 +165,30 @@ struct Template {
     case .address: isAddress = true
     case .value: break
     }
-    if !isCommand, pieces.count == 1, case .reference(let body, let number) = pieces[0] {
-      let found = lookUp(body, number, node, axes, place)
-      if case .node(let value) = found { return value }
-      return nil
+    var pieces = Pieces(bytes)
+    var piece = pieces.next()
+    if !isCommand, case .reference(let range, let number) = piece {
+      let second = pieces.next()
+      if second == nil {
+        let body = String(decoding: bytes[range], as: UTF8.self)
+        if case .node(let value) = lookUp(body, number, node, axes, place) { return value }
+        return nil
+      }
+      pieces = Pieces(bytes)
+      piece = pieces.next()
     }
-    var out = CommandText()
+    var out = CommandText(capacity: bytes.count + 16)
     var isFine = true
-    for piece in pieces {
-      switch piece {
-      case .text(let bytes): out.append(bytes)
-      case .escape: out.append(Array((isCommand ? "$${" : "${").utf8)[...])
+    while let part = piece {
+      piece = pieces.next()
+      switch part {
+      case .text(let range): out.append(bytes[range])
+      case .escape: out.append(isCommand ? "$${" : "${")
       case .unclosed(let number):
         reportUnclosed(number, in: node)
         isFine = false
-      case .reference(let body, let number):
+      case .reference(let range, let number):
+        let body = String(decoding: bytes[range], as: UTF8.self)
         switch lookUp(body, number, node, axes, place) {
         case .none: isFine = false
         case .kept:
@@ -180,7 +198,9 @@ struct Template {
               number, node)
             isFine = false
           }
-          out.append(Array("${\(body)}".utf8)[...])
+          out.append("${")
+          out.append(bytes[range])
+          out.append("}")
         case .node(let value):
           guard value.isScalar else {
             let type = value.value.typeName
@@ -191,7 +211,11 @@ struct Template {
             continue
           }
           let text = value.value.text
-          out.append(Array((isAddress ? Name.encoded(text) : text).utf8)[...], escaped: isCommand)
+          if isCommand {
+            out.append(escaping: text)
+          } else {
+            out.append(isAddress ? Name.encoded(text) : text)
+          }
         }
       }
     }
@@ -210,48 +234,50 @@ struct Template {
   private func lookUp(
     _ body: String, _ number: Int, _ node: Node, _ axes: [AxisPoint]?, _ place: Place
   ) -> Found {
-    let parts = body.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-      .map { String(Substring($0)) }
-    switch (parts[0], parts.count) {
-    case ("params", 2...): return parameter(parts, body, number, node)
-    case ("matrix", 2), ("axis", 2):
+    let dot = body.utf8.firstIndex(of: UInt8(ascii: "."))
+    let root = String(body[..<(dot ?? body.endIndex)])
+    let name = dot.map { String(body[body.utf8.index(after: $0)...]) }
+    let isPath = name?.utf8.contains(UInt8(ascii: ".")) == true
+    switch (root, name) {
+    case ("params", let name?): return parameter(name, body, number, node)
+    case ("matrix", let name?) where !isPath, ("axis", let name?) where !isPath:
       guard let axes else {
         report(
           .unknownReference, "'${\(body)}' stands where no matrix is known yet; use params", number,
           node)
         return .none
       }
-      guard let point = axes.first(where: { $0.axis == parts[1] }) else {
+      guard let point = axes.first(where: { $0.axis == name }) else {
         let clause =
           axes.isEmpty
           ? "; the stage has no matrix"
-          : problems.suggestion(for: parts[1], among: axes.map(\.axis))
-        report(.unknownAxis, "unknown axis '\(parts[1])' in '${\(body)}'\(clause)", number, node)
+          : problems.suggestion(for: name, among: axes.map(\.axis))
+        report(.unknownAxis, "unknown axis '\(name)' in '${\(body)}'\(clause)", number, node)
         return .none
       }
-      if parts[0] == "matrix" { return .node(point.value) }
+      if root == "matrix" { return .node(point.value) }
       return .node(Node(scalar: .string(point.name), mark: point.value.mark))
-    case ("project", 1):
+    case ("project", nil):
       if case .command = place { return .kept }
       return .node(Node(scalar: .string(project), mark: node.mark))
-    case ("in", 2), ("out", 2):
+    case ("in", let name?) where !isPath, ("out", let name?) where !isPath:
       guard case .command(let inputs, let outputs) = place else {
         report(
           .unknownReference, "'${\(body)}' stands outside of 'run', where alone paths are known",
           number, node)
         return .none
       }
-      let ports = parts[0] == "in" ? inputs : outputs
-      if ports.contains(parts[1]) { return .kept }
+      let ports = root == "in" ? inputs : outputs
+      if ports.contains(name) { return .kept }
       let clause =
         ports.isEmpty
-        ? "; the stage has no '\(parts[0])'" : problems.suggestion(for: parts[1], among: ports)
-      report(.unknownPort, "unknown port '\(parts[1])' in '${\(body)}'\(clause)", number, node)
+        ? "; the stage has no '\(root)'" : problems.suggestion(for: name, among: ports)
+      report(.unknownPort, "unknown port '\(name)' in '${\(body)}'\(clause)", number, node)
       return .none
     default:
       let roots = ["params", "matrix", "axis", "in", "out", "project"]
       let near =
-        parts.count > 1 ? problems.suggestion(for: parts[0], among: roots) : ""
+        name == nil ? "" : problems.suggestion(for: root, among: roots)
       let hint =
         near.hasPrefix("; did you mean")
         ? near : "; references begin with params, matrix, axis, in, out or project"
@@ -268,9 +294,11 @@ struct Template {
   }
 
   private func parameter(
-    _ parts: [String], _ body: String, _ number: Int, _ node: Node
+    _ name: String, _ body: String, _ number: Int, _ node: Node
   ) -> Found {
     var value = params
+    let parts =
+      ["params"] + name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     for (depth, part) in parts.enumerated().dropFirst() {
       let path = parts[..<depth].joined(separator: ".")
       guard let entries = value.entries else {
@@ -304,36 +332,40 @@ struct Template {
   }
 
   private func reportUnclosed(_ number: Int, in node: Node) {
-    report(
-      .unknownReference, "'${' has no '}' after it; write '$${' for the text '${'", number, node)
+    var mark = problems.source(node.mark).place(ofReference: number, after: node.mark)
+    mark.length = min(mark.length, 2)
+    problems.report(
+      .unknownReference, "'${' has no '}' after it; write '$${' for the text '${'", at: mark)
   }
 }
 
-/// The bytes of a text that is put together from pieces, so that no `${` arises that nobody wrote.
+/// A text put together from pieces, so that no `${` arises that nobody wrote.
 private struct CommandText {
   private var bytes: [UInt8] = []
   /// The last byte is a `$` that came from a value.
   private(set) var endsWithDollar = false
 
+  init(capacity: Int) { bytes.reserveCapacity(capacity) }
+
   var text: String { String(decoding: bytes, as: UTF8.self) }
 
-  /// - Parameter escaped: Write `$${` for each `${`, as the text of a value stands in a command.
-  mutating func append(_ piece: ArraySlice<UInt8>, escaped: Bool = false) {
-    let dollar = UInt8(ascii: "$")
-    let brace = UInt8(ascii: "{")
-    guard let first = piece.first else { return }
-    if endsWithDollar, first == brace { bytes.append(dollar) }
-    guard escaped else {
-      bytes += piece
-      endsWithDollar = false
-      return
-    }
-    for (index, byte) in zip(piece.indices, piece) {
+  mutating func append(_ piece: ArraySlice<UInt8>) {
+    if endsWithDollar, piece.first == UInt8(ascii: "{") { bytes.append(UInt8(ascii: "$")) }
+    bytes += piece
+    endsWithDollar = false
+  }
+
+  mutating func append(_ piece: String) {
+    bytes += piece.utf8
+    endsWithDollar = false
+  }
+
+  /// Adds the text of a value to a command, where it writes `$${` for each `${`.
+  mutating func append(escaping piece: String) {
+    for byte in piece.utf8 {
+      if byte == UInt8(ascii: "{"), endsWithDollar { bytes.append(UInt8(ascii: "$")) }
       bytes.append(byte)
-      if byte == dollar, index + 1 < piece.endIndex, piece[index + 1] == brace {
-        bytes.append(dollar)
-      }
+      endsWithDollar = byte == UInt8(ascii: "$")
     }
-    endsWithDollar = piece.last == dollar
   }
 }

@@ -102,8 +102,7 @@ extension Expansion {
     }
     let links = nodes.compactMap { link($0, input, stage) }
     guard links.count == nodes.count else { return [] }
-    checkCount(of: links, input, stage, at: node.mark)
-    return links
+    return countFits(of: links, input, stage, at: node.mark) ? links : []
   }
 
   private func link(_ node: Node, _ input: Input, _ stage: StageDeclaration) -> Link? {
@@ -119,7 +118,7 @@ extension Expansion {
       return nil
     }
     let producer = stages[producerIndex]
-    edges[stage.name, default: []].append(Edge(producer: producerIndex, mark: node.mark))
+    stage.edges.append(StageDeclaration.Edge(producer: producerIndex, mark: node.mark))
     guard producer.portsAreKnown else { return nil }
     guard let output = producer.outputs.first(where: { $0.name == reference.port }) else {
       let names = producer.outputs.map(\.name)
@@ -215,14 +214,15 @@ extension Expansion {
   }
 
   /// Whether one or many artifacts come, as the port, `each:` and the other references ask.
-  private func checkCount(
+  private func countFits(
     of links: [Link], _ input: Input, _ stage: StageDeclaration, at mark: Mark
-  ) {
-    guard let first = links.first, stage.portsAreKnown else { return }
+  ) -> Bool {
+    guard let first = links.first, stage.portsAreKnown else { return true }
     let text = first.reference.text ?? ""
     let keys = first.columns.joined(separator: ", ")
-    func report(_ message: String, _ notes: [(String, Mark)] = []) {
-      problems.report(.portCount, message, at: mark, notes: notes)
+    func report(_ message: String) -> Bool {
+      problems.report(.portCount, message, at: mark)
+      return false
     }
     if links.count > 1 {
       for link in links {
@@ -240,33 +240,34 @@ extension Expansion {
             .portType,
             "'\(text)' is \(first.output.type.rawValue) and '\(other)' \(link.output.type.rawValue);"
               + " a list of references joins collections of one type", at: mark)
-          return
+          return false
         }
       }
     }
     if stage.each.contains(input.name) {
       if first.columns.isEmpty {
-        report("'each' maps over port '\(input.name)', and '\(text)' is one artifact")
+        return report("'each' maps over port '\(input.name)', and '\(text)' is one artifact")
       } else if first.columns != ["item"] {
-        report(
+        return report(
           "'each' maps over port '\(input.name)', and '\(text)' is keyed by \(keys); expected items"
             + " alone: give stage '\(stage.name)' the same axes, or pick by"
             + " 'stage@axis=value.port'")
       }
     } else if stage.kind == nil {
-      return  // a command takes what comes
+      return true  // a command takes what comes
     } else if input.many, first.columns.isEmpty {
-      report(
+      return report(
         "port '\(input.name)' of \(stage.owner) takes a collection, and '\(text)' is one artifact")
     } else if !input.many, !first.columns.isEmpty {
       let hint =
         first.columns == ["item"]
         ? "name the port in 'each'"
         : "give stage '\(stage.name)' the same axes, or pick by 'stage@axis=value.port'"
-      report(
+      return report(
         "port '\(input.name)' of \(stage.owner) takes one artifact, and '\(text)' is a collection"
           + " keyed by \(keys); \(hint)")
     }
+    return true
   }
 
   // MARK: Instances
