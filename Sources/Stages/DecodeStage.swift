@@ -98,7 +98,7 @@ struct DecodeStage: Stage {
     writer.next()
     try writer.append(times)
     try writer.finish()
-    for damage in reader.damages { context.log("kept on despite damage: \(damage)") }
+    for error in reader.damages { context.log("\(error) (on_corrupt: \(damage.rawValue))") }
     let text = describe(reader, kept: times.count, isFullRange: isFullRange).json + "\n"
     try Data(text.utf8).write(to: URL(fileURLWithPath: try context.path(DecodeStage.info)))
   }

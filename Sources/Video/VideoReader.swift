@@ -135,12 +135,16 @@ public final class VideoReader {
           try report("cannot be read", .init("av_read_frame", status))
         } else if let error = demuxer.pointer.pointee.pb?.pointee.error, error < 0 {
           try report("cannot be read", .init("av_read_frame", error))
+        } else if let logged = LibAVLog.take() {
+          try report("cannot be read further: \(logged)", nil)
         }
         avcodec_send_packet(decoder.pointer, nil)
         return
       }
       guard packet.pointer.pointee.stream_index == streamIndex else { continue }
       packetsRead += 1
+      // AVI has empty packets where a frame was dropped; to a decoder they would mean the end.
+      if packet.pointer.pointee.size == 0 { continue }
       if packet.pointer.pointee.flags & AV_PKT_FLAG_CORRUPT != 0 {
         try report("is cut short or corrupt in the container", nil)
       }
