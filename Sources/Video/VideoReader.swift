@@ -166,7 +166,7 @@ public final class VideoReader {
   }
 
   private func note(_ error: VideoError) {
-    if damages.count < 100, damages.last?.frame != error.frame || damages.isEmpty {
+    if damages.count < 100, damages.isEmpty || damages.last?.frame != error.frame {
       damages.append(error)
     }
   }
