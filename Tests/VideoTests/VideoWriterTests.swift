@@ -1,0 +1,75 @@
+import Foundation
+import TestKit
+import Testing
+import Video
+
+@Suite("Writing videos")
+struct VideoWriterTests {
+  /// Smooth moving bands that a lossy codec carries well, over the whole range.
+  private static let frames: [[UInt8]] = (0..<5).map { frame in
+    (0..<48 * 64).map { pixel in
+      let phase = Double(pixel % 64) / 64 + Double(pixel / 64) / 48 + Double(frame) / 20
+      return UInt8((127.5 + 127.5 * sin(2 * .pi * phase)).rounded())
+    }
+  }
+
+  private func write(_ codec: VideoWriter.Codec, to path: String) throws {
+    let writer = try VideoWriter(
+      path: path, codec: codec, height: 48, width: 64, framesPerSecond: 25)
+    for frame in Self.frames { try writer.append(frame) }
+    try writer.finish()
+  }
+
+  @Test(
+    "what is written is read back: the frames, their times and the full range",
+    arguments: VideoWriter.Codec.allCases)
+  func roundTrip(codec: VideoWriter.Codec) throws {
+    let scratch = try Scratch()
+    let path = scratch.path + "/clip"
+    try write(codec, to: path)
+    let (frames, times) = try greyFrames(path, GreyFormat(height: 48, width: 64))
+    #expect(frames.count == Self.frames.count)
+    #expect(isClose(times.last ?? 0, 4.0 / 25, absolute: 1e-3))
+    for (found, expected) in zip(frames, Self.frames) {
+      let differences = zip(found, expected).map { abs(Int($0) - Int($1)) }
+      if codec == .ffv1 {
+        #expect(differences.allSatisfy { $0 == 0 })
+      } else {
+        #expect(Double(differences.reduce(0, +)) / Double(differences.count) < 3)
+      }
+    }
+    #expect(frames.joined().max() ?? 0 > 245)
+    #expect(frames.joined().min() ?? 255 < 10)
+  }
+
+  @Test("the same frames are the same bytes", arguments: VideoWriter.Codec.allCases)
+  func deterministic(codec: VideoWriter.Codec) throws {
+    let scratch = try Scratch()
+    try write(codec, to: scratch.path + "/a")
+    try write(codec, to: scratch.path + "/b")
+    let first = try Data(contentsOf: URL(fileURLWithPath: scratch.path + "/a"))
+    #expect(first == (try Data(contentsOf: URL(fileURLWithPath: scratch.path + "/b"))))
+  }
+
+  @Test("sizes and rates that cannot be written are refused, and so is a folder that is not there")
+  func badSettings() throws {
+    let scratch = try Scratch()
+    func code(_ path: String, _ codec: VideoWriter.Codec, _ height: Int, _ rate: Int) -> String? {
+      let error = #expect(throws: VideoError.self) {
+        try VideoWriter(
+          path: path, codec: codec, height: height, width: 64, framesPerSecond: rate)
+      }
+      return error?.code.rawValue
+    }
+    #expect(code(scratch.path + "/a", .h264, 47, 25) == "badSettings")
+    #expect(code(scratch.path + "/a", .h264, 0, 25) == "badSettings")
+    #expect(code(scratch.path + "/a", .mpeg2, 48, 7) == "badSettings")
+    #expect(code(scratch.path + "/a", .mjpeg, 48, 0) == "badSettings")
+    #expect(code(scratch.path + "/none/a", .mjpeg, 48, 25) == "unwritable")
+  }
+
+  @Test("a full disk is an error")
+  func fullDisk() throws {
+    #expect(throws: VideoError.self) { try write(.ffv1, to: "/dev/full") }
+  }
+}
