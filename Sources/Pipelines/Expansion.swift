@@ -61,6 +61,7 @@ final class Expansion {
   /// - Throws: What loading the catalogue throws.
   func instances(of entries: [Node.Entry]) throws -> [Instance] {
     stages.reserveCapacity(entries.count)
+    stageIndex.reserveCapacity(entries.count)
     for entry in entries {
       stageIndex[entry.key] = stages.count
       stages.append(try declare(entry))

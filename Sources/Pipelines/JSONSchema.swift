@@ -18,7 +18,9 @@ public enum JSONSchema {
           "type": "string", "pattern": "\\$\\{[^}]+\\}",
           "description": "A reference such as ${params.size} or ${matrix.seed}.",
         ]),
-      .init("name", ["type": "string", "pattern": "^[0-9A-Za-z_\\u0080-\\uffff][0-9A-Za-z_\\u0080-\\uffff-]*$"]),
+      .init(
+        "name",
+        ["type": "string", "pattern": "^[0-9A-Za-z_\\u0080-\\uffff][0-9A-Za-z_\\u0080-\\uffff-]*$"]),
       .init("scalar", ["type": ["string", "number", "boolean"]]),
       .init("size", .map(size)), .init("duration", .map(duration)),
       .init(

@@ -100,11 +100,7 @@ extension Expansion {
   }
 
   private func declareAxis(_ entry: Node.Entry, of stage: StageDeclaration) {
-    if let problem = Name.problem(entry.key) {
-      problems.report(
-        .invalidName, "the name '\(entry.key)' of an axis \(problem)", at: entry.keyMark)
-      stage.axesAreKnown = false
-    }
+    checkAxisName(entry, of: stage)
     let node = entry.value
     var axis: Axis
     switch node.content {
@@ -141,6 +137,16 @@ extension Expansion {
     stage.axes.append(axis)
   }
 
+  private func checkAxisName(_ entry: Node.Entry, of stage: StageDeclaration) {
+    // A collection's index has these columns beside one for each axis.
+    let isTaken = entry.key == "item" || entry.key == "path"
+    guard let problem = Name.problem(entry.key) ?? (isTaken ? "is a column of collections" : nil)
+    else { return }
+    problems.report(
+      .invalidName, "the name '\(entry.key)' of an axis \(problem)", at: entry.keyMark)
+    stage.axesAreKnown = false
+  }
+
   private func add(_ name: String, _ value: Node, to axis: inout Axis, at mark: Mark) {
     let first = axis.index(of: name).map { axis.values[$0].value.mark }
     if !axis.add(name, value) {
@@ -160,11 +166,7 @@ extension Expansion {
     }
     if case .list(let nodes) = node.content, let first = nodes.first?.entries, !first.isEmpty {
       for entry in first {
-        if let problem = Name.problem(entry.key) {
-          problems.report(
-            .invalidName, "the name '\(entry.key)' of an axis \(problem)", at: entry.keyMark)
-          stage.axesAreKnown = false
-        }
+        checkAxisName(entry, of: stage)
         stage.axes.append(Axis(name: entry.key, mark: entry.keyMark, isMap: false))
       }
     } else {

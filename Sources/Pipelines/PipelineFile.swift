@@ -24,8 +24,6 @@ struct PipelineFileReader {
   /// The files being read, outermost first, as diagnostics show them.
   private var chain: [String] = []
   private var file: PipelineFile
-  /// Where each name of `params`, `profiles` and `stages` was first set.
-  private var firstSet: [[String: Mark]] = [[:], [:], [:]]
 
   /// - Returns: `nil` where a file cannot be read or parsed, so that nothing can be said of it.
   static func read(_ path: String, project: String, problems: Problems) -> PipelineFile? {
@@ -95,9 +93,9 @@ struct PipelineFileReader {
     for entry in entries {
       switch entry.key {
       case "pipeline": if isRoot { file.name = entry.value }
-      case "params": add(entry, to: \.params, 0)
-      case "profiles": add(entry, to: \.profiles, 1)
-      case "stages": add(entry, to: \.stages, 2)
+      case "params": add(entry, to: \.params, "parameter")
+      case "profiles": add(entry, to: \.profiles, "profile")
+      case "stages": add(entry, to: \.stages, "stage")
       case "include": break
       default:
         problems.report(
@@ -136,7 +134,7 @@ struct PipelineFileReader {
   }
 
   private mutating func add(
-    _ section: Node.Entry, to list: WritableKeyPath<PipelineFile, [Node.Entry]>, _ kind: Int
+    _ section: Node.Entry, to list: WritableKeyPath<PipelineFile, [Node.Entry]>, _ noun: String
   ) {
     if section.value.isNull { return }
     guard let entries = section.value.entries else {
@@ -146,18 +144,26 @@ struct PipelineFileReader {
       if section.key == "stages" { file.stagesAreBroken = true }
       return
     }
-    let noun = ["parameter", "profile", "stage"][kind]
     for entry in entries {
       if let problem = Name.problem(entry.key) {
         problems.report(
           .invalidName, "the name '\(entry.key)' of a \(noun) \(problem)", at: entry.keyMark)
       }
-      if let first = firstSet[kind].updateValue(entry.keyMark, forKey: entry.key) {
+    }
+    // Names are unique in one file already; only a second file can repeat one.
+    if file[keyPath: list].isEmpty {
+      file[keyPath: list] = entries
+      return
+    }
+    var firstSet = Dictionary(
+      file[keyPath: list].map { ($0.key, $0.keyMark) }, uniquingKeysWith: { first, _ in first })
+    for entry in entries {
+      if let first = firstSet[entry.key] {
         problems.report(
           .duplicateName, "\(noun) '\(entry.key)' is defined twice", at: entry.keyMark,
           notes: [("first set here", first)])
-        firstSet[kind][entry.key] = first
       } else {
+        firstSet[entry.key] = entry.keyMark
         file[keyPath: list].append(entry)
       }
     }

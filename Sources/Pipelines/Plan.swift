@@ -48,8 +48,7 @@ public struct Instance: Sendable {
   public var outputs: [OutputPort]
   /// The ports that an `each:` maps over, the first one deciding; empty where the stage runs whole.
   public var each: [String]
-  /// Patterns of `files:` in the order written, each with its position. The order counts: swapping
-  /// two of them is other work.
+  /// Patterns of `files:` in the order written, with their positions.
   public var files: [Positioned<String>]
   /// Declared environment variables, sorted by name; `nil` passes the caller's value through.
   public var environment: [EnvironmentVariable]

@@ -253,12 +253,8 @@ extension Expansion {
             + " alone: give stage '\(stage.name)' the same axes, or pick by"
             + " 'stage@axis=value.port'")
       }
-    } else if stage.kind == nil {
-      return true  // a command takes what comes
-    } else if input.many, first.columns.isEmpty {
-      return report(
-        "port '\(input.name)' of \(stage.owner) takes a collection, and '\(text)' is one artifact")
-    } else if !input.many, !first.columns.isEmpty {
+    } else if stage.kind != nil, !input.many, !first.columns.isEmpty {
+      // A command takes what comes, and one artifact is a collection of one without keys.
       let hint =
         first.columns == ["item"]
         ? "name the port in 'each'"

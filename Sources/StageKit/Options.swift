@@ -44,6 +44,21 @@ public struct OptionDeclaration: Hashable, Sendable, Codable {
     self.help = help
   }
 
+  /// Tells a default of null from no default, which the synthesised one would not.
+  public init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    name = try values.decode(String.self, forKey: .name)
+    shape = try values.decode(Shape.self, forKey: .shape)
+    defaultValue =
+      values.contains(.defaultValue) ? try values.decode(Value.self, forKey: .defaultValue) : nil
+    minimum = try values.decodeIfPresent(Double.self, forKey: .minimum)
+    maximum = try values.decodeIfPresent(Double.self, forKey: .maximum)
+    count = try values.decodeIfPresent(Int.self, forKey: .count)
+    choices = try values.decodeIfPresent([String].self, forKey: .choices)
+    unit = try values.decodeIfPresent(String.self, forKey: .unit)
+    help = try values.decode(String.self, forKey: .help)
+  }
+
   /// What is wrong with a value, as the end of the sentence "option 'clusters' …".
   public struct Problem: Error, Hashable, Sendable {
     public var rule: Diagnostic.Rule

@@ -17,8 +17,10 @@ struct Bench {
     for (name, text) in files { try scratch.write(Marked(text).text, to: name) }
   }
 
-  func plan(sets: [String] = [], profiles: [String] = []) throws -> Plan {
-    try PipelineLoader(project: scratch.path) { .forTests }
+  func plan(
+    sets: [String] = [], profiles: [String] = [], catalogue: Catalogue = .forTests
+  ) throws -> Plan {
+    try PipelineLoader(project: scratch.path) { catalogue }
       .load(path: "\(scratch.path)/p.yaml", sets: sets, profiles: profiles)
   }
 

@@ -9,10 +9,20 @@ struct ExampleTests {
   private static let goldens = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().appending(path: "Goldens/pipelines")
 
-  private func plan(sets: [String] = [], profiles: [String] = []) throws -> Plan {
+  private func plan(
+    sets: [String] = [], profiles: [String] = [], catalogue: Catalogue = .forTests
+  ) throws -> Plan {
     let text = try String(
       contentsOf: Self.goldens.appending(path: "explainability.yaml"), encoding: .utf8)
-    return try Bench(text, files: ["analysis.py": ""]).plan(sets: sets, profiles: profiles)
+    return try Bench(text, files: ["analysis.py": ""]).plan(
+      sets: sets, profiles: profiles, catalogue: catalogue)
+  }
+
+  @Test("a catalogue that went through JSON gives the same plan")
+  func catalogueThroughJSON() throws {
+    let data = try JSONEncoder().encode(Catalogue.forTests)
+    let read = try JSONDecoder().decode(Catalogue.self, from: data)
+    #expect(PlanText.text(of: try plan(catalogue: read)) == PlanText.text(of: try plan()))
   }
 
   @Test("the example of the language's page loads, each instance as in the golden plan")

@@ -84,6 +84,7 @@ struct MatrixTests {
     try expectOne(.wrongType, "a map of axes", "matrix: «[b]»")
     try expectOne(.duplicateEntry, "'1' twice", "matrix: { b: [1, «'1'»] }")
     try expectOne(.invalidName, "a space", "matrix: { «'a b'»: [1] }")
+    try expectOne(.invalidName, "a column of collections", "matrix: { «item»: [1] }")
   }
 
   @Test("a matrix that is too large, and an address that is too long, are errors")

@@ -183,6 +183,9 @@ struct StageFieldTests {
         in: "pipeline: p\nstages: { s: { uses: simulate, with: \(with) } }\n")
     }
     try PipelinesTests.expectOne(
+      .missingOption, "'patients'",
+      in: "pipeline: p\nstages: { s: { uses: simulate, «with»: { seed: 3 } } }\n")
+    try PipelinesTests.expectOne(
       .outOfRange, "is 1 clusters; expected an integer (clusters), at least 2",
       in: scans + """
           d: { uses: decode, each: video, in: { video: scans.videos } }

@@ -145,11 +145,10 @@ struct WiringTests {
       .portCount, "name the port in 'each'",
       in: video + "  d: { uses: decode, in: { video: «scans.videos» } }\n")
     try expectOne(
-      .portCount, "takes a collection, and 'm.scores' is one artifact",
+      .portCount, "keyed by m, item; give stage 's' the same axes",
       in: video + """
-          m: { uses: saliency_train, in: { frames: decode.frames, fixations: g.fixations } }
-          g: { uses: gaze, each: gaze, in: { gaze: scans.gaze } }
-          t: { uses: table, in: { scores: «m.scores» }, with: { rows: r, columns: [c] } }
+          w: { uses: decode, each: video, matrix: { m: [1] }, in: { video: scans.videos } }
+          s: { uses: saliency, in: { frames: «w.frames» } }
         """)
     try expectOne(
       .portCount, "keyed by r, item",
@@ -170,6 +169,19 @@ struct WiringTests {
           c: { run: x, each: x, in: { x: scans.labels }, out: { o: o } }
           s: { uses: select, «each»: roles, in: { items: decode.frames, roles: c.o }, with: { role: r } }
         """)
+  }
+
+  @Test("one artifact for a port that takes many is a collection of one without keys")
+  func collectionOfOne() throws {
+    let plan = try Bench(
+      video + """
+          m: { uses: saliency_train, in: { frames: decode.frames, fixations: g.fixations } }
+          g: { uses: gaze, each: gaze, in: { gaze: scans.gaze } }
+          t: { uses: table, in: { scores: m.scores }, with: { rows: r, columns: [c] } }
+        """
+    ).plan()
+    let scores = try #require(plan["t"]?.input("scores"))
+    #expect(scores.many && scores.columns.isEmpty && scores.sources.map(\.key) == [[]])
   }
 
   @Test("port types must fit; a command's outputs fit every port")
