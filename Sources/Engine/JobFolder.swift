@@ -211,7 +211,8 @@ struct JobFolder {
       let full = "\(layout.work)/\(path)"
       try Folders.make(output.form == .folder ? full : Folders.parent(of: full))
     }
-    return JobFolder.substitute(text, outputs: unit.instance.outputs)
+    return JobFolder.substitute(
+      text, outputs: unit.instance.outputs, project: machine.project)
   }
 
   static let inputsName = "in"
@@ -260,7 +261,7 @@ struct JobFolder {
   }
 
   /// Puts the paths of ports into a command's text; `$${` becomes the shell's `${`.
-  static func substitute(_ text: String, outputs: [OutputPort]) -> String {
+  static func substitute(_ text: String, outputs: [OutputPort], project: String) -> String {
     var out = ""
     var rest = text[...]
     while let dollar = rest.firstIndex(of: "$") {
@@ -277,6 +278,11 @@ struct JobFolder {
       }
       if rest.hasPrefix("${"), let close = rest.firstIndex(of: "}") {
         let name = rest[..<close].dropFirst(2)
+        if name == "project" {
+          out += project
+          rest = rest[rest.index(after: close)...]
+          continue
+        }
         if name.hasPrefix("in.") {
           out += inputsName + "/" + name.dropFirst(3)
           rest = rest[rest.index(after: close)...]
@@ -362,6 +368,8 @@ extension EnvironmentError {
 struct JobMachine: Sendable {
   /// The worker's binary.
   var worker: String
+  /// The project's folder.
+  var project: String
   /// What `run:` commands must not read: the project and the store.
   var hidden: [String]
   /// What the user lets all commands read inside `hidden`.
