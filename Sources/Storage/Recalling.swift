@@ -78,15 +78,28 @@ extension ProvenanceDatabase {
   }
 
   public func latestLinks(of pipeline: String) throws -> [LatestLink] {
-    try readOnce { try latestLinks(of: pipeline, $0) }
+    try readOnce { database in
+      let query = try Prepared(
+        database,
+        """
+        SELECT instance, port, form, digest, size FROM latest_link
+        WHERE pipeline = ? ORDER BY instance, port
+        """)
+      query.bind(pipeline)
+      var links: [LatestLink] = []
+      while try query.step() {
+        guard let artifact = Artifact(query, from: 2) else { throw damaged("latest_link") }
+        links.append(
+          LatestLink(instance: query.text(0), port: query.text(1), artifact: artifact))
+      }
+      return links
+    }
   }
 
-  /// Replaces the links of a pipeline; writes nothing where they are the same.
+  /// Remembers what these ports show now; other ports keep what they have.
   public func setLatestLinks(_ links: [LatestLink], pipeline: String) throws {
-    let old = try latestLinks(of: pipeline)
-    if Set(old) == Set(links) { return }
+    if links.isEmpty { return }
     try write { database in
-      try Prepared(database, "DELETE FROM latest_link WHERE pipeline = ?").bind(pipeline).run()
       let insert = try Prepared(
         database, "INSERT OR REPLACE INTO latest_link VALUES (?, ?, ?, ?, ?, ?)")
       for link in links {
@@ -97,21 +110,12 @@ extension ProvenanceDatabase {
     }
   }
 
-  private func latestLinks(of pipeline: String, _ database: Database) throws -> [LatestLink] {
-    let query = try Prepared(
-      database,
-      """
-      SELECT instance, port, form, digest, size FROM latest_link
-      WHERE pipeline = ? ORDER BY instance, port
-      """)
-    query.bind(pipeline)
-    var links: [LatestLink] = []
-    while try query.step() {
-      guard let artifact = Artifact(query, from: 2) else { throw damaged("latest_link") }
-      links.append(
-        LatestLink(instance: query.text(0), port: query.text(1), artifact: artifact))
+  public func forgetLatestLink(instance: String, port: String, pipeline: String) throws {
+    try write { database in
+      try Prepared(
+        database, "DELETE FROM latest_link WHERE pipeline = ? AND instance = ? AND port = ?"
+      ).bind(pipeline).bind(instance).bind(port).run()
     }
-    return links
   }
 
   func damaged(_ place: String) -> EnvironmentError {
