@@ -175,17 +175,14 @@ public final class ContentStore: ArtifactStore {
     guard code == 0 else { throw failure(.writing, path, code) }
   }
 
-  /// Renames a file to a path one folder below `objects/` or `actions/`.
+  /// Renames a file to a path below `objects/`, `actions/` or `roots/`, whose folder is made.
   ///
   /// - Returns: zero, or the system's error number.
   private func name(_ file: String, _ path: String) -> Int32 {
-    let folder = parentFolder(of: path) ?? path
-    if rename(file, path) != 0 {
-      guard errno == ENOENT, mkdir(folder, 0o777) == 0 || errno == EEXIST,
-        rename(file, path) == 0
-      else { return errno }
-    }
-    return 0
+    if rename(file, path) == 0 { return 0 }
+    guard errno == ENOENT, let folder = parentFolder(of: path) else { return errno }
+    guard mkdir(folder, 0o777) == 0 || errno == EEXIST else { return errno }
+    return rename(file, path) == 0 ? 0 : errno
   }
 
   // MARK: Staging, checkpoints, locks
