@@ -407,7 +407,8 @@ final class RunDriver {
     let runner = UnitRunner(
       store: setup.store, digests: setup.digests, executor: setup.executor,
       machine: JobMachine(
-        worker: setup.worker, project: setup.project.root, hidden: setup.hidden, readable: setup.readable,
+        worker: setup.worker, project: setup.project.root, hidden: setup.hidden,
+        readable: setup.readable,
         timeoutSeconds: setup.timeoutSeconds,
         environment: { environment($0, $1, $2, run) }),
       places: Places(store: setup.store, references: assessor.files.places),
