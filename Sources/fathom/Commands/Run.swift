@@ -73,7 +73,8 @@ struct Run: AsyncParsableCommand {
       worker: Host.worker, project: session.project,
       hidden: [session.project.root, store.path],
       readable: session.configuration.readable.map(session.absolute),
-      keepsStaging: false, row: session.runRow(plan, verb: "run"))
+      keepsStaging: false, row: try session.runRow(plan, verb: "run", database),
+      sourceChanges: { GitChanges.of(project: session.project.root, store: store) })
     let runner = Runner(setup)
     let signals = Signals(interrupting: runner)
     let summary = try await runner.run()
