@@ -12,6 +12,7 @@ import Synchronization
 /// `fathom run`.
 struct Run: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "run",
     abstract: "Run what changed, and all that reads it.",
     discussion: """
       Without a file it runs the only pipeline in Pipelines/. Targets choose stages and what they
