@@ -48,6 +48,8 @@ final class RunDriver {
     var failures: [Failure] = []
     var meanItemSeconds: Double?
     var cachedItems = 0
+    /// How many items were executed with success.
+    var endedItems = 0
   }
 
   private struct Flight {
@@ -590,6 +592,7 @@ final class RunDriver {
         let seconds = item.ended - item.started
         execution.meanItemSeconds =
           execution.meanItemSeconds.map { 0.8 * $0 + 0.2 * seconds } ?? seconds
+        execution.endedItems += 1
         execution.reports.append(
           itemReport(
             item, .run, error: nil,
@@ -598,7 +601,7 @@ final class RunDriver {
         observer.observe(
           .itemEnded(
             instance: instance.address, item: item.item.id,
-            done: execution.cachedItems + execution.reports.count(where: { $0.decision == .run }),
+            done: execution.cachedItems + execution.endedItems,
             total: execution.miss.items?.count ?? 0, seconds: seconds))
       case .failure(let failure):
         let tries = (execution.attempts[item.item.index] ?? 0) + 1
