@@ -59,7 +59,10 @@ struct ConcurrencyTests {
     #expect(try await bench.fathom("status").code == 0)
     #expect(try await bench.fathom("log").code == 0)
     let patient = try await bench.start("run")
-    try await Task.sleep(for: .milliseconds(300))
+    try await until("the third run waits") {
+      try await bench.rows("SELECT 1 FROM run").count == 3
+    }
+    try await Task.sleep(for: .milliseconds(500))
     try Gate.open(folder, bench)
     #expect(try await first.ended().code == 0)
     #expect(try await patient.ended().code == 0)

@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import StageKit
 import Subprocess
+import TestKit
 import Testing
 
 /// How a process ended and what it printed.
@@ -43,6 +44,8 @@ struct Invocation: Sendable {
   var arguments: [String]
   var folder: String
   var environment: [String: String]
+  /// Kept until the process has ended.
+  var scratch: Scratch
 
   func run() async throws -> Outcome { try await start().ended() }
 
@@ -71,8 +74,10 @@ struct Invocation: Sendable {
       case .exited(let code): Int(code)
       case .signaled(let signal): -Int(signal)
       }
-    return Outcome(
-      code: code, output: result.standardOutput, errors: result.standardError)
+    return withExtendedLifetime(scratch) {
+      Outcome(
+        code: code, output: result.standardOutput, errors: result.standardError)
+    }
   }
 }
 

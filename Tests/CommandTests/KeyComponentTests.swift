@@ -131,6 +131,9 @@ struct KeyComponentTests {
     Flip(
       what: "nothing: an option at its default", old: "clips: 1", new: "clips: 1, seed: 0"),
     Flip(what: "nothing: the order of a map", old: "a: a.txt, b: b.txt", new: "b: b.txt, a: a.txt"),
+    Flip(
+      what: "nothing: the order of inputs", old: "{ x: made.a, y: made.b }",
+      new: "{ y: made.b, x: made.a }"),
     Flip(what: "nothing: the name of the pipeline", old: "pipeline: p", new: "pipeline: p2"),
     Flip(what: "nothing: a variable nobody asked for", variable: ("UNDECLARED", "new")),
   ]

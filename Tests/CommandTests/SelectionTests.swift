@@ -120,7 +120,7 @@ struct SelectionTests {
     try bench.edit("echo apart", to: "echo a part")
     let stale = try await bench.fathom("status", "--exit-code")
     #expect(stale.code == 1)
-    #expect(stale.output.contains("run    apart  run changed"), "\(stale.output)")
+    #expect(stale.output.contains("run    apart     run changed"), "\(stale.output)")
     #expect(try await bench.fathom("status").code == 0)
   }
 

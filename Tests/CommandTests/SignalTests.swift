@@ -101,10 +101,6 @@ struct SignalTests {
     #expect(try bench.latest("after/o") == "whole\n")
     let runs = try await bench.rows("SELECT status FROM runs ORDER BY id")
     #expect(runs.map { $0["status"]?.text } == ["interrupted", "succeeded"])
-    // What the killed run had begun to write is cleared away.
-    let staging = try FileManager.default.contentsOfDirectory(
-      atPath: bench.path("Artifacts/store/staging"))
-    #expect(staging.filter { $0 != "locks" }.isEmpty, "\(staging)")
   }
 
   @Test("again and again at any moment always leads to the same outputs", .timeLimit(.minutes(1)))

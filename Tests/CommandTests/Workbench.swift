@@ -92,7 +92,7 @@ struct Workbench: Sendable {
   func invocation(_ arguments: [String]) -> Invocation {
     Invocation(
       program: Workbench.binaries + "/fathom", arguments: arguments, folder: folder,
-      environment: environment)
+      environment: environment, scratch: scratch)
   }
 
   func fathom(_ arguments: String...) async throws -> Outcome {
