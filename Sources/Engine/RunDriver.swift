@@ -37,7 +37,10 @@ final class RunDriver {
     var metrics: [MetricRow] = []
     // Of an each: stage.
     var queue: [Int] = []
+    /// Items that another process works on.
     var busy: [Int] = []
+    /// Items that failed and are tried again after a pause.
+    var resting: [Int] = []
     var attempts: [Int: Int] = [:]
     var lanes = 0
     var reports: [ItemReport] = []
@@ -69,6 +72,7 @@ final class RunDriver {
   /// Actions that run in this process, and instances that wait for the same one.
   private var activeKeys: [Digest: Int] = [:]
   private var followers: [Int: [Int]] = [:]
+  private var leaders: [Int: String] = [:]
   private var reports: [JobReport] = []
   private var run = 0
   private var stopping = false
@@ -130,12 +134,18 @@ final class RunDriver {
     guard !executions.isEmpty else { return }
     try flush()
     try await withThrowingTaskGroup(of: Event.self) { group in
-      try startUnits(&group)
-      while let event = try await group.next() {
-        if interruption.isRaised { stop() }
-        try handle(event, &group)
+      do {
         try startUnits(&group)
-        try flush()
+        while let event = try await group.next() {
+          if interruption.isRaised { stop() }
+          try handle(event, &group)
+          try startUnits(&group)
+          try flush()
+        }
+      } catch {
+        // Nothing that still runs could be recorded.
+        setup.executor.stop(force: false)
+        throw error
       }
     }
   }
@@ -166,7 +176,8 @@ final class RunDriver {
     let instance = plan.instances[index]
     switch try assessor.assess(index, forced: setup.forced.contains(index)) {
     case .hit(let record):
-      try reuse(index, record, items: nil)
+      let leader = leaders[index].map { "the same action as '\($0)'" }
+      try reuse(index, record, items: nil, reason: leader ?? "")
       queue += consumers[index]
     case .miss(let miss):
       let lost = assessor.producersWithLostObjects(of: miss)
@@ -181,6 +192,7 @@ final class RunDriver {
       }
       if let active = activeKeys[miss.digest] {
         followers[active, default: []].append(index)
+        leaders[index] = plan.instances[active].address
         return
       }
       try begin(index, instance, miss, queue: &queue)
@@ -362,13 +374,7 @@ final class RunDriver {
     guard !items.isEmpty else {
       release(id)
       executions[index]?.lanes -= 1
-      if execution.lanes == 1 {
-        if let busy = execution.busy.first {
-          wait(for: set.keys[busy], instance: index, &group)
-        } else {
-          try finishItems(index)
-        }
-      }
+      try settleItems(index, &group)
       return
     }
     let attempt = (items.map { execution.attempts[$0.index] ?? 0 }.max() ?? 0) + 1
@@ -407,7 +413,8 @@ final class RunDriver {
     let runner = UnitRunner(
       store: setup.store, digests: setup.digests, executor: setup.executor,
       machine: JobMachine(
-        worker: setup.worker, project: setup.project.root, hidden: setup.hidden, readable: setup.readable,
+        worker: setup.worker, project: setup.project.root, hidden: setup.hidden,
+        readable: setup.readable,
         timeoutSeconds: setup.timeoutSeconds,
         environment: { environment($0, $1, $2, run) }),
       places: Places(store: setup.store, references: assessor.files.places),
@@ -487,8 +494,15 @@ final class RunDriver {
         request(index)
       }
     case .pauseOver(let index):
-      guard executions[index] != nil, !stopping else { return }
-      if executions[index]?.miss.items != nil { requestLane(index) } else { request(index) }
+      guard var execution = executions[index], !stopping else { return }
+      guard execution.miss.items != nil else {
+        request(index)
+        return
+      }
+      execution.queue += execution.resting
+      execution.resting = []
+      executions[index] = execution
+      requestLane(index)
     case .unit(let id, let result):
       guard let flight = flights.removeValue(forKey: id) else { return }
       defer { for lock in flight.locks { lock.unlock() } }
@@ -585,7 +599,7 @@ final class RunDriver {
           execution.reports.append(
             itemReport(item, .interrupted, error: failure.message, result: nil))
         } else if tries <= setup.retries ?? instance.retries.times {
-          execution.queue.append(item.item.index)
+          execution.resting.append(item.item.index)
           retried = max(retried, tries)
         } else {
           execution.failures.append(failure)
@@ -610,17 +624,27 @@ final class RunDriver {
     if retried > 0 {
       let pauseSeconds = instance.retries.backoffSeconds * Double(1 << min(retried - 1, 20))
       pause(seconds: pauseSeconds, instance: index, &group)
-    } else if !execution.queue.isEmpty {
+    }
+    if !execution.queue.isEmpty {
       let most = max(1, setup.capacity.cpu / max(1, instance.resources.cpu))
       while (executions[index]?.lanes ?? most) < min(most, execution.queue.count) {
         requestLane(index)
       }
-    } else if execution.lanes == 0 {
-      if let busy = execution.busy.first, let key = execution.miss.items?.keys[busy] {
-        wait(for: key, instance: index, &group)
-      } else {
-        try finishItems(index)
-      }
+    } else {
+      try settleItems(index, &group)
+    }
+  }
+
+  /// Once no lane is left: waits for items of other processes or of retries, or ends the instance.
+  private func settleItems(_ index: Int, _ group: inout ThrowingTaskGroup<Event, any Error>) throws
+  {
+    guard let execution = executions[index], execution.lanes == 0, execution.queue.isEmpty,
+      execution.resting.isEmpty
+    else { return }
+    if let busy = execution.busy.first, let key = execution.miss.items?.keys[busy] {
+      wait(for: key, instance: index, &group)
+    } else {
+      try finishItems(index)
     }
   }
 
@@ -665,23 +689,27 @@ final class RunDriver {
       key: execution.miss.digest, outputs: outputs,
       skipped: execution.failures.compactMap(\.item).sorted(),
       seconds: execution.reports.reduce(0) { $0 + $1.ended - $1.started })
-    try setup.cache.save(record)
+    try save(record, index, execution)
     return record
+  }
+
+  /// Saves a result; says so where the same action gave another one before.
+  private func save(_ record: ActionRecord, _ index: Int, _ execution: Execution) throws {
+    if execution.miss.cause == .forced, let before = try setup.cache.record(for: record.key),
+      before.resultDigest != record.resultDigest
+    {
+      setup.observer.observe(
+        .warning(
+          "'\(plan.instances[index].address)' gave other bytes than before from the same inputs: it is not deterministic"
+        ))
+    }
+    try setup.cache.save(record)
   }
 
   private func complete(_ index: Int, _ record: ActionRecord, cells: [TableCell]) throws {
     guard let execution = executions[index] else { return }
     let instance = plan.instances[index]
-    if execution.miss.cause == .forced,
-      let before = try setup.cache.record(for: record.key),
-      before.resultDigest != record.resultDigest
-    {
-      setup.observer.observe(
-        .warning(
-          "'\(instance.address)' gave other bytes than before from the same inputs: it is not deterministic"
-        ))
-    }
-    if execution.miss.items == nil { try setup.cache.save(record) }
+    if execution.miss.items == nil { try save(record, index, execution) }
     var report = jobReport(index, execution, .run)
     report.action = actionReport(instance, execution.miss, result: record)
     report.cells = cells
@@ -732,13 +760,15 @@ final class RunDriver {
 
   private func interrupted(_ index: Int) {
     guard let execution = executions[index] else { return }
-    var report = jobReport(index, execution, .interrupted)
+    let decision = interruption.isRaised ? Decision.interrupted : .cancelled
+    var report = jobReport(index, execution, decision)
     report.action = actionReport(plan.instances[index], execution.miss, result: nil)
     forget(index)
-    end(index, .interrupted, report)
+    end(index, decision, report)
     setup.observer.observe(
       .notRun(
-        instance: plan.instances[index].address, decision: .interrupted, reason: "interrupted"))
+        instance: plan.instances[index].address, decision: decision,
+        reason: interruption.isRaised ? "interrupted" : "stopped after a failure"))
   }
 
   private func stop() {

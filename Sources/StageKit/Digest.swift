@@ -24,9 +24,20 @@ public struct Digest: Hashable, Comparable, Sendable {
 
   /// Reads 64 lower-case hexadecimal digits in ASCII.
   public init?(hexBytes: some Sequence<UInt8>) {
+    let whole = hexBytes.withContiguousStorageIfAvailable {
+      Digest(hexBytes: UnsafeRawBufferPointer($0))
+    }
+    guard let digest = whole ?? Array(hexBytes).withUnsafeBytes({ Digest(hexBytes: $0) }) else {
+      return nil
+    }
+    self = digest
+  }
+
+  /// Reads 64 lower-case hexadecimal digits in ASCII.
+  public init?(hexBytes: UnsafeRawBufferPointer) {
+    guard hexBytes.count == 64 else { return nil }
     var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-    var count = 0
-    for byte in hexBytes {
+    for (count, byte) in hexBytes.enumerated() {
       let nibble: UInt64
       switch byte {
       case 0x30...0x39: nibble = UInt64(byte - 0x30)
@@ -37,12 +48,9 @@ public struct Digest: Hashable, Comparable, Sendable {
       case 0: words.0 = words.0 << 4 | nibble
       case 1: words.1 = words.1 << 4 | nibble
       case 2: words.2 = words.2 << 4 | nibble
-      case 3: words.3 = words.3 << 4 | nibble
-      default: return nil
+      default: words.3 = words.3 << 4 | nibble
       }
-      count += 1
     }
-    guard count == 64 else { return nil }
     self.words = words
   }
 

@@ -31,35 +31,34 @@ extension ActionRecord {
   }
 
   /// `nil` where the bytes are not those of a whole record of this key.
-  init?(text bytes: [UInt8], key: Digest) {
-    let newline = UInt8(ascii: "\n")
+  init?(text: [UInt8], key: Digest) {
+    let record = text.withUnsafeBytes { ActionRecord(text: $0, key: key) }
+    guard let record else { return nil }
+    self = record
+  }
+
+  private init?(text: UnsafeRawBufferPointer, key: Digest) {
     let endLength = "end ".utf8.count + 64 + 1
-    guard bytes.count > endLength, bytes.last == newline,
-      let end = Digest(hexBytes: bytes[(bytes.count - 65)..<(bytes.count - 1)]),
-      Digest(of: bytes[..<(bytes.count - endLength)]) == end
-    else { return nil }
-    var lines = bytes[..<(bytes.count - endLength)].split(separator: newline)[...]
-    guard lines.popFirst()?.elementsEqual("fathom action 1".utf8) == true,
-      let keyLine = lines.popFirst(), keyLine.starts(with: "key ".utf8),
-      Digest(hexBytes: keyLine.dropFirst(4)) == key,
-      let secondsLine = lines.popFirst(), secondsLine.starts(with: "seconds ".utf8),
-      let seconds = Double(String(decoding: secondsLine.dropFirst(8), as: UTF8.self))
+    guard text.count > endLength, text.last == Words.newline else { return nil }
+    let body = UnsafeRawBufferPointer(rebasing: text[..<(text.count - endLength)])
+    let end = UnsafeRawBufferPointer(rebasing: text[(text.count - 65)..<(text.count - 1)])
+    guard let end = Digest(hexBytes: end), end == Digest(of: body) else { return nil }
+    var lines = Words(body)
+    guard lines.next(until: Words.newline)?.elementsEqual("fathom action 1".utf8) == true,
+      let keyLine = lines.next(until: Words.newline), keyLine.starts(with: "key ".utf8),
+      Digest(hexBytes: UnsafeRawBufferPointer(rebasing: keyLine[4...])) == key,
+      let secondsLine = lines.next(until: Words.newline), secondsLine.starts(with: "seconds ".utf8),
+      let seconds = Double(String(decoding: secondsLine[8...], as: UTF8.self))
     else { return nil }
     self.init(key: key, outputs: [], seconds: seconds)
-    for line in lines {
+    while let line = lines.next(until: Words.newline) {
       if line.starts(with: "out ".utf8) {
-        let words = line.split(separator: UInt8(ascii: " "), maxSplits: 4)
-        guard words.count == 5,
-          let form = Artifact.Form(rawValue: String(decoding: words[1], as: UTF8.self)),
-          let digest = Digest(hexBytes: words[2]),
-          let size = Int(String(decoding: words[3], as: UTF8.self))
-        else { return nil }
+        var words = Words(UnsafeRawBufferPointer(rebasing: line[4...]))
+        guard let artifact = words.nextArtifact() else { return nil }
         outputs.append(
-          Output(
-            port: String(decoding: words[4], as: UTF8.self),
-            artifact: Artifact(form: form, digest: digest, size: size)))
+          Output(port: String(decoding: words.rest, as: UTF8.self), artifact: artifact))
       } else if line.starts(with: "skip ".utf8) {
-        guard case .string(let item)? = Value(json: line.dropFirst(5)) else { return nil }
+        guard case .string(let item)? = Value(json: line[5...]) else { return nil }
         skipped.append(item)
       } else {
         return nil

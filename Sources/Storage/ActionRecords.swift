@@ -19,13 +19,23 @@ extension ContentStore: ActionCache {
     // names and records only decides whether they outlive the crash: worth it, unless making
     // them again is as quick.
     let isDear = record.seconds >= 1
-    if isDear { try syncFolders() }
     let path = folders.file(of: record.key, in: folders.actions)
+    if isDear {
+      try Set(record.outputs.map { self.path(of: $0.artifact.digest) }).forEach(syncFolder(of:))
+    }
     try writeThenRename(to: path) { file in
       try file.write(record.text)
       if isDear { try file.sync() }
     }
-    if isDear { try syncFolders() }
+    if isDear { try syncFolder(of: path) }
+  }
+
+  /// Makes the name of a file durable, where there is one.
+  private func syncFolder(of path: String) throws {
+    guard let folder = parentFolder(of: path), let opened = OpenFile(ifReadable: folder) else {
+      return
+    }
+    try opened.sync()
   }
 
   public func forget(_ key: Digest) throws {

@@ -1,7 +1,6 @@
 public import Engine
 internal import Glibc
 public import StageKit
-internal import Synchronization
 
 /// Objects by digest in a folder, which projects, people and machines may share.
 ///
@@ -14,8 +13,6 @@ public final class ContentStore: ArtifactStore {
   let folders: StoreFolders
   /// The file system of the objects: what lies there can be renamed into the store.
   private let device: Int
-  /// Folders of objects and records that got a name since they were last synced.
-  private let unsynced = Mutex<Set<String>>([])
 
   /// Opens the store in a folder and makes what is missing of it.
   ///
@@ -178,34 +175,14 @@ public final class ContentStore: ArtifactStore {
     guard code == 0 else { throw failure(.writing, path, code) }
   }
 
-  /// Renames a file to a path one folder below `objects/` or `actions/`.
+  /// Renames a file to a path below `objects/`, `actions/` or `roots/`, whose folder is made.
   ///
   /// - Returns: zero, or the system's error number.
   private func name(_ file: String, _ path: String) -> Int32 {
-    let folder = parentFolder(of: path) ?? path
-    if rename(file, path) != 0 {
-      guard errno == ENOENT, mkdir(folder, 0o777) == 0 || errno == EEXIST,
-        rename(file, path) == 0
-      else { return errno }
-      unsynced.withLock { _ = $0.insert(parentFolder(of: folder) ?? folder) }
-    }
-    unsynced.withLock { _ = $0.insert(folder) }
-    return 0
-  }
-
-  /// Makes the names durable that were given so far, each folder once.
-  func syncFolders() throws {
-    // Held meanwhile: a second caller may return only when its folders are durable too.
-    try unsynced.withLock { folders in
-      for folder in folders {
-        if let opened = OpenFile(ifReadable: folder) {
-          try opened.sync()
-        } else if errno != ENOENT {
-          throw failure(.writing, folder)
-        }
-      }
-      folders = []
-    }
+    if rename(file, path) == 0 { return 0 }
+    guard errno == ENOENT, let folder = parentFolder(of: path) else { return errno }
+    guard mkdir(folder, 0o777) == 0 || errno == EEXIST else { return errno }
+    return rename(file, path) == 0 ? 0 : errno
   }
 
   // MARK: Staging, checkpoints, locks

@@ -63,10 +63,14 @@ func removeFolder(_ path: String) {
 
 private func removeEntry(_ parent: Int32, _ name: UnsafePointer<CChar>) {
   if unlinkat(parent, name, 0) == 0 { return }
+  let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+  var folder = openat(parent, name, flags)
   // A job may have taken its folder's permissions away.
-  _ = fchmodat(parent, name, 0o700, AT_SYMLINK_NOFOLLOW)
-  let folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+  if folder < 0, errno == EACCES, fchmodat(parent, name, 0o700, AT_SYMLINK_NOFOLLOW) == 0 {
+    folder = openat(parent, name, flags)
+  }
   guard folder >= 0 else { return }
+  _ = fchmod(folder, 0o700)
   guard let stream = fdopendir(folder) else {
     close(folder)
     return

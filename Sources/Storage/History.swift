@@ -3,7 +3,7 @@ internal import GRDB
 public import StageKit
 
 /// A run as `log` lists it.
-public struct RunRecord: Hashable, Sendable {
+public struct RecordedRun: Hashable, Sendable {
   public var id: Int
   public var started: Double
   public var ended: Double?
@@ -55,16 +55,16 @@ public struct NondeterministicAction: Hashable, Sendable {
 // What `log`, `show`, `diff`, `why` and `status` ask.
 extension ProvenanceDatabase {
   /// The newest runs first.
-  public func runs(limit: Int? = nil) throws -> [RunRecord] {
+  public func runs(limit: Int? = nil) throws -> [RecordedRun] {
     try read { try summaries("ORDER BY id DESC LIMIT ?", limit ?? -1, $0) }
   }
 
-  public func run(_ id: Int) throws -> RunRecord? {
+  public func run(_ id: Int) throws -> RecordedRun? {
     try read { try summaries("WHERE id = ?", id, $0).first }
   }
 
   /// The run that a person names: `7`, `run 7`, `latest`, or a tag.
-  public func findRun(_ text: String) throws -> RunRecord? {
+  public func findRun(_ text: String) throws -> RecordedRun? {
     let name = text.hasPrefix("run ") ? String(text.dropFirst("run ".count)) : text
     if let id = Int(name) { return try run(id) }
     let id = try readOnce { database in
@@ -163,7 +163,7 @@ extension ProvenanceDatabase {
 
   private func summaries(
     _ clause: String, _ argument: Int, _ database: Database
-  ) throws -> [RunRecord] {
+  ) throws -> [RecordedRun] {
     let query = try Prepared(
       database,
       """
@@ -171,14 +171,14 @@ extension ProvenanceDatabase {
         git_commit, git_ref FROM run \(clause)
       """)
     query.bind(argument)
-    var runs: [RunRecord] = []
+    var runs: [RecordedRun] = []
     while try query.step() {
       var arguments: [String] = []
       if case .list(let values)? = query.withBytes(6, { Value(json: $0) }) {
         arguments = values.map(\.text)
       }
       runs.append(
-        RunRecord(
+        RecordedRun(
           id: query.integer(0), started: query.number(1), ended: query.numberIfAny(2),
           status: RunStatus(rawValue: query.text(3)) ?? .interrupted, verb: query.text(4),
           pipeline: query.text(5), arguments: arguments, user: query.text(7),

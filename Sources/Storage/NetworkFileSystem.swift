@@ -27,7 +27,7 @@ private let networkTypes: Set<String> = [
 ]
 
 /// The type in the line of `/proc/self/mountinfo` (see `proc(5)`) with this device.
-func fileSystemType(device: String, mountinfo: String) -> String? {
+package func fileSystemType(device: String, mountinfo: String) -> String? {
   for line in mountinfo.split(separator: "\n") {
     let words = line.split(separator: " ")
     guard words.count > 2, words[2] == device, let dash = words.firstIndex(of: "-"),

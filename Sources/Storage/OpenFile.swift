@@ -108,16 +108,18 @@ struct OpenFile: ~Copyable {
     return FileDigest(digest: stream.finish(), size: total)
   }
 
+  /// All bytes of a regular file.
   func readAll() throws -> [UInt8] {
+    // One byte more than there are shows in one call that the end was reached.
     let expected = Int(try status().st_size) + 1
     var bytes: [UInt8] = []
     while true {
-      let room = max(expected - bytes.count, 4096)
+      let room = max(expected - bytes.count, 512)
       let part = try [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
         count = try readSome(into: UnsafeMutableRawBufferPointer(buffer))
       }
-      if part.isEmpty { return bytes }
       if bytes.isEmpty { bytes = part } else { bytes += part }
+      if part.isEmpty || bytes.count == expected - 1 { return bytes }
     }
   }
 

@@ -20,16 +20,21 @@ public final class ProvenanceDatabase: Sendable {
 
   public let path: String
   public let mode: Mode
+  /// The project's folder, with a slash at the end.
+  let projectPrefix: String
   let queue: DatabaseQueue
 
   /// Opens the database.
   ///
-  /// - Parameter path: absolute.
+  /// - Parameters:
+  ///   - path: absolute.
+  ///   - project: the project's folder, absolute.
   /// - Throws: `EnvironmentError` where the file is no database of ours, is damaged, or is of a
   ///   newer fathom; the file stays as it is.
-  public init(path: String, mode: Mode = .readWrite) throws {
+  public init(path: String, project: String, mode: Mode = .readWrite) throws {
     self.path = path
     self.mode = mode
+    projectPrefix = project.hasSuffix("/") ? project : project + "/"
     do {
       switch mode {
       case .readWrite:
@@ -51,6 +56,11 @@ public final class ProvenanceDatabase: Sendable {
     } catch let error as DatabaseError {
       throw environmentError(error, path)
     }
+  }
+
+  /// Changes what is recorded as no verb does: for tests.
+  package func execute(_ sql: String) throws {
+    try write { try $0.execute(sql: sql) }
   }
 
   /// A read of one statement, without the cost of a transaction.

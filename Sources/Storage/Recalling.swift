@@ -78,10 +78,27 @@ extension ProvenanceDatabase {
   }
 
   public func latestLinks(of pipeline: String) throws -> [LatestLink] {
-    try readOnce { try latestLinks(of: pipeline, $0) }
+    try readOnce { database in
+      let query = try Prepared(
+        database,
+        """
+        SELECT instance, port, form, digest, size FROM latest_link
+        WHERE pipeline = ? ORDER BY instance, port
+        """)
+      query.bind(pipeline)
+      var links: [LatestLink] = []
+      while try query.step() {
+        guard let artifact = Artifact(query, from: 2) else { throw damaged("latest_link") }
+        links.append(
+          LatestLink(instance: query.text(0), port: query.text(1), artifact: artifact))
+      }
+      return links
+    }
   }
 
+  /// Remembers what these ports show now; other ports keep what they have.
   public func setLatestLinks(_ links: [LatestLink], pipeline: String) throws {
+    if links.isEmpty { return }
     try write { database in
       let insert = try Prepared(
         database, "INSERT OR REPLACE INTO latest_link VALUES (?, ?, ?, ?, ?, ?)")
@@ -95,27 +112,10 @@ extension ProvenanceDatabase {
 
   public func forgetLatestLink(instance: String, port: String, pipeline: String) throws {
     try write { database in
-      let delete = try Prepared(
-        database, "DELETE FROM latest_link WHERE pipeline = ? AND instance = ? AND port = ?")
-      try delete.bind(pipeline).bind(instance).bind(port).run()
+      try Prepared(
+        database, "DELETE FROM latest_link WHERE pipeline = ? AND instance = ? AND port = ?"
+      ).bind(pipeline).bind(instance).bind(port).run()
     }
-  }
-
-  private func latestLinks(of pipeline: String, _ database: Database) throws -> [LatestLink] {
-    let query = try Prepared(
-      database,
-      """
-      SELECT instance, port, form, digest, size FROM latest_link
-      WHERE pipeline = ? ORDER BY instance, port
-      """)
-    query.bind(pipeline)
-    var links: [LatestLink] = []
-    while try query.step() {
-      guard let artifact = Artifact(query, from: 2) else { throw damaged("latest_link") }
-      links.append(
-        LatestLink(instance: query.text(0), port: query.text(1), artifact: artifact))
-    }
-    return links
   }
 
   func damaged(_ place: String) -> EnvironmentError {

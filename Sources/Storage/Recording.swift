@@ -233,17 +233,11 @@ enum OutputWords {
 
   /// `nil` where the text is damaged.
   static func artifacts(in text: UnsafeRawBufferPointer) -> [Artifact]? {
-    if text.isEmpty { return [] }
-    let words = text.split(separator: UInt8(ascii: " "))
-    guard words.count % 3 == 0 else { return nil }
+    var words = Words(text)
     var artifacts: [Artifact] = []
-    artifacts.reserveCapacity(words.count / 3)
-    for start in stride(from: 0, to: words.count, by: 3) {
-      guard let form = Artifact.Form(rawValue: String(decoding: words[start], as: UTF8.self)),
-        let digest = Digest(hexBytes: words[start + 1]),
-        let size = Int(String(decoding: words[start + 2], as: UTF8.self))
-      else { return nil }
-      artifacts.append(Artifact(form: form, digest: digest, size: size))
+    while !words.rest.isEmpty {
+      guard let artifact = words.nextArtifact() else { return nil }
+      artifacts.append(artifact)
     }
     return artifacts
   }

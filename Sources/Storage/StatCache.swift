@@ -4,23 +4,13 @@ internal import GRDB
 internal import Glibc
 internal import StageKit
 
-/// Digests of files, remembered in the project's database by the stamp of each file.
+/// Digests of files, remembered by the stamp of each file.
 ///
 /// A file is read again when its device, inode, size, mtime or ctime changed. One that was
 /// written a moment before it was digested is not remembered, since a write right after that
-/// could leave the same stamp (git's "racy" entries).
-public final class StatCache: FileDigests {
-  private let database: ProvenanceDatabase
-  /// With a slash at the end: files below it are remembered by their path from there, so that the
-  /// project can move.
-  private let prefix: String
-
-  /// - Parameter project: the project's folder, absolute.
-  public init(database: ProvenanceDatabase, project: String) {
-    self.database = database
-    prefix = project.hasSuffix("/") ? project : project + "/"
-  }
-
+/// could leave the same stamp (git's "racy" entries). A file inside the project is remembered by
+/// its path from there, so that the project can move.
+extension ProvenanceDatabase: FileDigests {
   public func digests(of paths: [String]) throws -> [FileDigest?] {
     let stamps = try concurrentMap(count: paths.count) { FileStamp(following: paths[$0]) }
     var digests = [FileDigest?](repeating: nil, count: paths.count)
@@ -31,7 +21,7 @@ public final class StatCache: FileDigests {
     if misses.isEmpty { return digests }
     let fresh = try concurrentMap(count: misses.count) { try Fresh(of: paths[misses[$0]]) }
     for (index, file) in zip(misses, fresh) { digests[index] = file?.content }
-    if database.mode == .readWrite {
+    if mode == .readWrite {
       try remember(zip(misses, fresh).compactMap { index, file in file.map { (paths[index], $0) } })
     }
     return digests
@@ -65,9 +55,9 @@ public final class StatCache: FileDigests {
     of path: String, _ body: (UnsafeRawBufferPointer) throws -> Result
   ) rethrows -> Result {
     var path = path
-    let isInside = path.utf8.starts(with: prefix.utf8)
+    let isInside = path.utf8.starts(with: projectPrefix.utf8)
     return try path.withUTF8 { bytes in
-      let start = isInside ? prefix.utf8.count : 0
+      let start = isInside ? projectPrefix.utf8.count : 0
       return try body(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: bytes[start...])))
     }
   }
@@ -82,7 +72,7 @@ public final class StatCache: FileDigests {
     _ paths: [String], _ stamps: [FileStamp?], _ order: [Int], into digests: inout [FileDigest?]
   ) throws {
     let rowsBeforeLookup = 16
-    try database.readOnce { connection in
+    try readOnce { connection in
       let rows = try Prepared(
         connection,
         """
@@ -122,7 +112,7 @@ public final class StatCache: FileDigests {
   private func remember(_ files: [(path: String, file: Fresh)]) throws {
     let settled = files.filter(\.file.isSettled)
     if settled.isEmpty { return }
-    try database.write { connection in
+    try write { connection in
       let insert = try Prepared(
         connection, "INSERT OR REPLACE INTO file_stat VALUES (?, ?, ?, ?, ?, ?, ?)")
       for (path, file) in settled {

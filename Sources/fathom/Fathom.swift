@@ -29,6 +29,8 @@ struct Fathom: AsyncParsableCommand {
       } else {
         try command.run()
       }
+      // The database is safe at any instant; closing it would only cost time.
+      Foundation.exit(0)
     } catch {
       Foundation.exit(Failing.report(error))
     }

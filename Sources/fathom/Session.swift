@@ -40,11 +40,12 @@ struct Session {
 
   func openStore() throws -> ContentStore {
     let store = try ContentStore(path: storePath)
+    try store.addRoot(project: project.root)
     return store
   }
 
   func openDatabase() throws -> ProvenanceDatabase {
-    try ProvenanceDatabase(path: project.database)
+    try ProvenanceDatabase(path: project.database, project: project.root)
   }
 
   /// Works beside a run that writes, and where nothing may be written.
@@ -52,11 +53,7 @@ struct Session {
     guard access(project.database, F_OK) == 0 else {
       throw UsageError("nothing has been run in '\(project.root)' yet")
     }
-    return try ProvenanceDatabase(path: project.database, mode: .readOnly)
-  }
-
-  func digests(_ database: ProvenanceDatabase) -> StatCache {
-    StatCache(database: database, project: project.root)
+    return try ProvenanceDatabase(path: project.database, project: project.root, mode: .readOnly)
   }
 
   // MARK: Pipelines
@@ -126,7 +123,7 @@ struct Session {
   func assessor(_ plan: Plan, store: ContentStore, database: ProvenanceDatabase) -> Assessor {
     Assessor(
       plan: plan, store: store, cache: store, provenance: database,
-      digests: digests(database), environment: Environment.all)
+      digests: database, environment: Environment.all)
   }
 
   func capacity(jobs: Int?) throws -> Scheduler.Capacity {

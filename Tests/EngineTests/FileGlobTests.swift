@@ -20,7 +20,8 @@ struct FileGlobTests {
     arguments: [
       ("a.py", ["a.py"]), ("*.py", ["a.py"]), ("**/*.py", ["a.py", "lib/c.py", "lib/deep/d.py"]),
       ("lib", ["lib/c.py", "lib/deep/d.py"]), ("lib/*.py", ["lib/c.py"]),
-      ("lib/**", ["lib/c.py", "lib/deep/d.py"]), ("?.txt", ["b.txt"]), ("[ab].*", ["a.py", "b.txt"]),
+      ("lib/**", ["lib/c.py", "lib/deep/d.py"]), ("?.txt", ["b.txt"]),
+      ("[ab].*", ["a.py", "b.txt"]),
       (".hidden.py", [".hidden.py"]), ("missing.py", []), ("a.py/x", []),
     ])
   func patterns(_ pattern: String, _ expected: [String]) throws {

@@ -19,7 +19,7 @@ struct Diff: ParsableCommand {
   func run() throws {
     try common.begin()
     let database = try Session().readDatabase()
-    func find(_ text: String) throws -> RunRecord {
+    func find(_ text: String) throws -> RecordedRun {
       guard let run = try database.findRun(text) else {
         throw UsageError("there is no run '\(text)'; see 'fathom log'")
       }

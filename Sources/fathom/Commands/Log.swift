@@ -36,7 +36,7 @@ struct Log: ParsableCommand {
   }
 }
 
-extension RunRecord {
+extension RecordedRun {
   /// `2 run, 38 hit`
   var decisionsText: String {
     Decision.allCases.compactMap { decision in

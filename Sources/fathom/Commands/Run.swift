@@ -49,7 +49,7 @@ struct Run: AsyncParsableCommand {
     let processor = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
     let setup = RunSetup(
       plan: plan, selection: selection.needed, forced: options.force ? selection.chosen : [],
-      store: store, cache: store, digests: session.digests(database), provenance: database,
+      store: store, cache: store, digests: database, provenance: database,
       executor: LocalExecutor(), observer: observer, environment: environment,
       jobEnvironment: { instance, layout, checkpoint, run in
         switch instance.work {

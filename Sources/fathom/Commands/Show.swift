@@ -37,7 +37,7 @@ struct Show: ParsableCommand {
     try show(job, session, database)
   }
 
-  private func show(_ run: RunRecord, _ database: ProvenanceDatabase) throws {
+  private func show(_ run: RecordedRun, _ database: ProvenanceDatabase) throws {
     let jobs = try database.jobs(ofRun: run.id)
     if common.json {
       let rows = jobs.map { job -> Value in

@@ -39,7 +39,7 @@ struct Status: ParsableCommand {
 
 extension Session {
   /// The newest run of this project, if there was one.
-  func lastRun() throws -> RunRecord? {
+  func lastRun() throws -> RecordedRun? {
     guard let database = try? readDatabase() else { return nil }
     return try database.runs(limit: 1).first
   }

@@ -45,7 +45,7 @@ struct WhyAnswer {
   let executed: JobRow?
   let explanation: Explanation?
   /// The run of the job it was compared with.
-  let comparedRun: RunRecord?
+  let comparedRun: RecordedRun?
   let items: [ItemReport]
   /// Instances that read this one's outputs, directly or not.
   let consumers: [String]
