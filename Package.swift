@@ -99,7 +99,10 @@ let package = Package(
       dependencies: ["Stages", "StageKit", "Analysis", "Video", "Charts", "TestKit"],
       swiftSettings: swift),
     .testTarget(
-      name: "CommandTests", dependencies: ["StageKit", "TestKit", subprocess],
+      name: "CommandTests",
+      dependencies: [
+        "StageKit", "TestKit", subprocess, "fathom", "fathom-worker", "fathom-launch",
+      ],
       swiftSettings: swift),
   ]
 )

@@ -22,7 +22,7 @@ struct JobOutputs {
         throw failure(
           "kind's output '\(output.name)' was not written; this is a defect of the stage")
       }
-      return output.form == .folder ? try store.take(folder: path) : try store.take(file: path)
+      return try take(output, at: path)
     }
   }
 
@@ -49,10 +49,16 @@ struct JobOutputs {
         "the command wrote '\(path)', which is not declared; add it to 'out:', or write it to $TMPDIR"
       )
     }
-    return try instance.outputs.map { output in
-      let path = "\(layout.work)/\(output.path ?? "")"
-      return output.form == .folder
-        ? try store.take(folder: path) : try store.take(file: path)
+    return try instance.outputs.map { try take($0, at: "\(layout.work)/\($0.path ?? "")") }
+  }
+
+  /// What cannot be stored, such as a link or a pipe, is the job's mistake and not the store's.
+  private func take(_ output: OutputPort, at path: String) throws -> Artifact {
+    do {
+      return output.form == .folder ? try store.take(folder: path) : try store.take(file: path)
+    } catch let problem as EnvironmentError where problem.code == .inputOutput {
+      let message = problem.message.replacing(layout.work + "/", with: "")
+      throw failure("output '\(output.name)' cannot be stored: \(message)")
     }
   }
 
@@ -73,9 +79,7 @@ struct JobOutputs {
         }
         artifact = Artifact(form: .file, digest: digest, size: size)
       } else {
-        let file = "\(layout.output(output.name))/\(row[2])"
-        artifact =
-          output.form == .folder ? try store.take(folder: file) : try store.take(file: file)
+        artifact = try take(output, at: "\(layout.output(output.name))/\(row[2])")
       }
       entries.append(Collection.Entry(key: [row[0]], artifact: artifact))
     }

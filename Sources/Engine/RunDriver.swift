@@ -136,6 +136,7 @@ final class RunDriver {
     try sweep(from: plan.instances.indices.filter { setup.selection.contains($0) })
     let cached = (counts[.hit] ?? 0) + (counts[.cutOff] ?? 0)
     observer.observe(.planned(total: setup.selection.count, cached: cached))
+    try refuseImpossibleRequests()
     guard !executions.isEmpty else { return }
     try flush()
     try await withThrowingTaskGroup(of: Event.self) { group in
@@ -156,6 +157,23 @@ final class RunDriver {
         throw error
       }
     }
+  }
+
+  /// Before anything starts: what has its result needs no resources, all else may.
+  private func refuseImpossibleRequests() throws {
+    var problems: [Diagnostic] = []
+    for (index, instance) in plan.instances.enumerated() {
+      switch states[index] {
+      case nil, .ended: continue
+      case .waiting, .active:
+        guard let shortage = setup.capacity.shortage(for: instance.resources) else { continue }
+        problems.append(
+          Diagnostic(
+            .impossibleRequest, "'\(instance.address)' can never start: \(shortage)",
+            at: instance.position))
+      }
+    }
+    guard problems.isEmpty else { throw Diagnostics(problems) }
   }
 
   // MARK: Deciding
@@ -224,11 +242,6 @@ final class RunDriver {
       }
     }
     guard !stopping else { return }
-    if let shortage = setup.capacity.shortage(for: instance.resources) {
-      throw Diagnostic(
-        .impossibleRequest, "'\(instance.address)' can never start: \(shortage)",
-        at: instance.position)
-    }
     executions[index] = execution
     activeKeys[miss.digest] = index
     states[index] = .active

@@ -42,7 +42,8 @@ extension Expansion {
       }
       ports.append((port, entry.value.mark))
     }
-    return ports.map(\.port)
+    // As written they are a map: its order decides nothing.
+    return ports.map(\.port).sorted { $0.name < $1.name }
   }
 
   private func controlProblem(_ path: String) -> String? {
