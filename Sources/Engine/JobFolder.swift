@@ -329,10 +329,10 @@ struct InputChanged: Error {
 struct FileStamp: Hashable, Sendable {
   private var inode: UInt64
   private var size: Int
-  private var modified: timespecKey
-  private var changed: timespecKey
+  private var modified: Time
+  private var changed: Time
 
-  private struct timespecKey: Hashable, Sendable {
+  private struct Time: Hashable, Sendable {
     var seconds: Int
     var nanoseconds: Int
   }
@@ -343,8 +343,8 @@ struct FileStamp: Hashable, Sendable {
     guard stat(path, &status) == 0 else { return nil }
     inode = UInt64(status.st_ino)
     size = Int(status.st_size)
-    modified = timespecKey(seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
-    changed = timespecKey(seconds: status.st_ctim.tv_sec, nanoseconds: status.st_ctim.tv_nsec)
+    modified = Time(seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
+    changed = Time(seconds: status.st_ctim.tv_sec, nanoseconds: status.st_ctim.tv_nsec)
   }
 }
 

@@ -6,8 +6,10 @@ public import StageKit
 public protocol Provenance: Sendable {
   /// Writes the run's row and returns its id.
   func begin(_ run: RunRow) throws -> Int
-  /// Writes jobs, with what they are made of, in one transaction.
-  func record(_ jobs: [JobReport], run: Int) throws
+  /// Writes jobs, with what they are made of, and events in one transaction.
+  func record(_ jobs: [JobReport], events: [EventRow], run: Int) throws
+  /// Remembers that a run executed something from a working tree that differs from its commit.
+  func note(_ changes: SourceChanges, run: Int) throws
   /// Closes the run; refreshes what the stable views read.
   func end(run: Int, status: RunStatus, at time: Double) throws
   /// The job of this instance that an explanation compares with: the newest one with an action.
@@ -23,6 +25,30 @@ public protocol Provenance: Sendable {
   /// Remembers what these ports show now; other ports keep what they have.
   func setLatestLinks(_ links: [LatestLink], pipeline: String) throws
   func forgetLatestLink(instance: String, port: String, pipeline: String) throws
+}
+
+/// How the user's working tree differs from the commit that it is at.
+public struct SourceChanges: Hashable, Sendable {
+  public var isDirty: Bool
+  /// The object that holds the patch of tracked files, where there is one.
+  public var patch: Digest?
+
+  public init(isDirty: Bool, patch: Digest?) {
+    self.isDirty = isDirty
+    self.patch = patch
+  }
+}
+
+/// Something that happened in a run, as `RunEvent.value` says it.
+public struct EventRow: Hashable, Sendable {
+  /// Seconds since 1970.
+  public var time: Double
+  public var json: String
+
+  public init(time: Double, json: String) {
+    self.time = time
+    self.json = json
+  }
 }
 
 public enum RunStatus: String, Hashable, Sendable {

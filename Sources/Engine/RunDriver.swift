@@ -21,6 +21,7 @@ final class RunDriver {
     /// Another process released the action's lock, or the wait took too long.
     case lock(instance: Int, timedOut: Bool)
     case pauseOver(instance: Int)
+    case described(SourceChanges?)
   }
 
   /// A miss on its way.
@@ -47,6 +48,8 @@ final class RunDriver {
     var failures: [Failure] = []
     var meanItemSeconds: Double?
     var cachedItems = 0
+    /// How many items were executed with success.
+    var endedItems = 0
   }
 
   private struct Flight {
@@ -58,6 +61,7 @@ final class RunDriver {
   private let setup: RunSetup
   private let plan: Plan
   private let interruption: Interruption
+  private let observer: EventRecorder
   private let assessor: Assessor
   private let links: LatestLinks
   private var states: [Int: State] = [:]
@@ -84,6 +88,7 @@ final class RunDriver {
     self.setup = setup
     plan = setup.plan
     self.interruption = interruption
+    observer = EventRecorder(next: setup.observer)
     assessor = Assessor(
       plan: setup.plan, store: setup.store, cache: setup.cache, provenance: setup.provenance,
       digests: setup.digests, environment: setup.environment)
@@ -123,19 +128,22 @@ final class RunDriver {
     try setup.provenance.end(run: run, status: status, at: now)
     let summary = RunOutcome(
       run: run, status: status, counts: counts, seconds: now - begun, savedSeconds: savedSeconds)
-    setup.observer.observe(.ended(summary))
+    observer.observe(.ended(summary))
     return summary
   }
 
   private func execute() async throws {
     try sweep(from: plan.instances.indices.filter { setup.selection.contains($0) })
     let cached = (counts[.hit] ?? 0) + (counts[.cutOff] ?? 0)
-    setup.observer.observe(.planned(total: setup.selection.count, cached: cached))
+    observer.observe(.planned(total: setup.selection.count, cached: cached))
     try refuseImpossibleRequests()
     guard !executions.isEmpty else { return }
     try flush()
     try await withThrowingTaskGroup(of: Event.self) { group in
       do {
+        // Costs milliseconds, so only a run that executes something asks, and does not wait.
+        let describe = setup.sourceChanges
+        group.addTask { .described(describe()) }
         try startUnits(&group)
         while let event = try await group.next() {
           if interruption.isRaised { stop() }
@@ -282,7 +290,7 @@ final class RunDriver {
     }
     end(index, decision, report)
     try links.show(instance, record)
-    setup.observer.observe(
+    observer.observe(
       .reused(
         instance: instance.address, decision: decision, items: items,
         savedSeconds: record.seconds))
@@ -416,7 +424,7 @@ final class RunDriver {
     if executions[index]?.started == nil {
       executions[index]?.started = now
       let execution = executions[index]
-      setup.observer.observe(
+      observer.observe(
         .started(
           instance: unit.instance.address, reason: execution?.reason.text ?? "",
           items: execution?.miss.items?.count, cachedItems: execution?.cachedItems ?? 0))
@@ -431,7 +439,7 @@ final class RunDriver {
         timeoutSeconds: setup.timeoutSeconds,
         environment: { environment($0, $1, $2, run) }),
       places: Places(store: setup.store, references: assessor.files.places),
-      logs: setup.project.logs(run: run), observer: setup.observer,
+      logs: setup.project.logs(run: run), observer: observer,
       keepsStaging: setup.keepsStaging)
     group.addTask {
       do {
@@ -446,7 +454,7 @@ final class RunDriver {
   private func wait(
     for key: Digest, instance index: Int, _ group: inout ThrowingTaskGroup<Event, any Error>
   ) {
-    setup.observer.observe(
+    observer.observe(
       .waiting(
         instance: plan.instances[index].address, reason: "another run executes the same action"))
     let store = setup.store
@@ -490,6 +498,8 @@ final class RunDriver {
 
   private func handle(_ event: Event, _ group: inout ThrowingTaskGroup<Event, any Error>) throws {
     switch event {
+    case .described(let changes):
+      if let changes { try setup.provenance.note(changes, run: run) }
     case .lock(let index, let timedOut):
       if timedOut {
         throw EnvironmentError(
@@ -562,7 +572,7 @@ final class RunDriver {
         executions[index]?.attempt += 1
         let pauseSeconds =
           instance.retries.backoffSeconds * Double(1 << min(execution.attempt - 1, 20))
-        setup.observer.observe(
+        observer.observe(
           .waiting(
             instance: instance.address,
             reason: "\(failure.message); attempt \(execution.attempt + 1) in \(pauseSeconds) s"))
@@ -595,15 +605,16 @@ final class RunDriver {
         let seconds = item.ended - item.started
         execution.meanItemSeconds =
           execution.meanItemSeconds.map { 0.8 * $0 + 0.2 * seconds } ?? seconds
+        execution.endedItems += 1
         execution.reports.append(
           itemReport(
             item, .run, error: nil,
             result: ItemResult(
               item: item.item.id, key: item.item.key, action: flight.unit.key, outputs: artifacts)))
-        setup.observer.observe(
+        observer.observe(
           .itemEnded(
             instance: instance.address, item: item.item.id,
-            done: execution.cachedItems + execution.reports.count(where: { $0.decision == .run }),
+            done: execution.cachedItems + execution.endedItems,
             total: execution.miss.items?.count ?? 0, seconds: seconds))
       case .failure(let failure):
         let tries = (execution.attempts[item.item.index] ?? 0) + 1
@@ -618,7 +629,7 @@ final class RunDriver {
           execution.failures.append(failure)
           execution.reports.append(itemReport(item, .failed, error: failure.message, result: nil))
           if instance.skipsFailedItems {
-            setup.observer.observe(
+            observer.observe(
               .message(
                 instance: instance.address, item: item.item.id,
                 "left out: \(failure.message)"))
@@ -711,7 +722,7 @@ final class RunDriver {
     if execution.miss.cause == .forced, let before = try setup.cache.record(for: record.key),
       before.resultDigest != record.resultDigest
     {
-      setup.observer.observe(
+      observer.observe(
         .warning(
           "'\(plan.instances[index].address)' gave other bytes than before from the same inputs: it is not deterministic"
         ))
@@ -732,7 +743,7 @@ final class RunDriver {
     forget(index)
     end(index, .run, report)
     try links.show(instance, record)
-    setup.observer.observe(
+    observer.observe(
       .finished(
         instance: instance.address, seconds: seconds, items: execution.miss.items?.count,
         cachedItems: execution.cachedItems, skipped: record.skipped))
@@ -753,7 +764,7 @@ final class RunDriver {
     let waiting = follow(index)
     forget(index)
     end(index, .failed, report)
-    setup.observer.observe(.failed(failure))
+    observer.observe(.failed(failure))
     for follower in waiting { skip(follower, because: plan.instances[index].address) }
     for consumer in consumers[index] { skip(consumer, because: plan.instances[index].address) }
     if !setup.keepsGoing { stop() }
@@ -767,7 +778,7 @@ final class RunDriver {
       index, .skipped,
       JobReport(
         row: JobRow(instance: address, actionKey: nil, decision: .skipped, reason: reason)))
-    setup.observer.observe(.notRun(instance: address, decision: .skipped, reason: reason))
+    observer.observe(.notRun(instance: address, decision: .skipped, reason: reason))
     for consumer in consumers[index] { skip(consumer, because: cause) }
   }
 
@@ -778,7 +789,7 @@ final class RunDriver {
     report.action = actionReport(plan.instances[index], execution.miss, result: nil)
     forget(index)
     end(index, decision, report)
-    setup.observer.observe(
+    observer.observe(
       .notRun(
         instance: plan.instances[index].address, decision: decision,
         reason: interruption.isRaised ? "interrupted" : "stopped after a failure"))
@@ -821,7 +832,7 @@ final class RunDriver {
       index, .cancelled,
       JobReport(
         row: JobRow(instance: address, actionKey: nil, decision: .cancelled, reason: reason)))
-    setup.observer.observe(.notRun(instance: address, decision: .cancelled, reason: reason))
+    observer.observe(.notRun(instance: address, decision: .cancelled, reason: reason))
   }
 
   /// Takes an instance off the tables of what is on its way.
@@ -883,9 +894,10 @@ final class RunDriver {
 
   /// Records what has ended since the last time, in one transaction.
   private func flush() throws {
-    guard !reports.isEmpty else { return }
+    let events = observer.take()
+    guard !reports.isEmpty || !events.isEmpty else { return }
     try describeUnknownActions()
-    try setup.provenance.record(reports, run: run)
+    try setup.provenance.record(reports, events: events, run: run)
     reports = []
   }
 

@@ -38,6 +38,8 @@ public struct RunSetup: Sendable {
   /// Leaves job folders behind, to be looked at.
   public var keepsStaging: Bool
   public var row: RunRow
+  /// Compares the working tree with its commit; `nil` where there is no repository.
+  public var sourceChanges: @Sendable () -> SourceChanges?
 
   public init(
     plan: Plan, selection: Set<Int>, forced: Set<Int>, store: any ArtifactStore,
@@ -46,7 +48,8 @@ public struct RunSetup: Sendable {
     jobEnvironment: @escaping @Sendable (Instance, JobLayout, String, Int) -> [String: String],
     capacity: Scheduler.Capacity, keepsGoing: Bool, retries: Int?, timeoutSeconds: Double?,
     lockTimeoutSeconds: Double?, worker: String, project: ProjectLayout, hidden: [String],
-    readable: [String], keepsStaging: Bool, row: RunRow
+    readable: [String], keepsStaging: Bool, row: RunRow,
+    sourceChanges: @escaping @Sendable () -> SourceChanges?
   ) {
     self.plan = plan
     self.selection = selection
@@ -70,6 +73,7 @@ public struct RunSetup: Sendable {
     self.readable = readable
     self.keepsStaging = keepsStaging
     self.row = row
+    self.sourceChanges = sourceChanges
   }
 }
 

@@ -70,7 +70,8 @@ struct UnitRunner: Sendable {
       return changed
     }
     let taker = JobOutputs(
-      layout: folder.layout, instance: unit.instance, store: store, sizes: sizes(of: unit))
+      layout: folder.layout, instance: unit.instance, store: store,
+      sizes: unit.items == nil ? sizes(of: unit) : [:])
     if let items = unit.items {
       try collectItems(items, unit, outcome, collector, taker, failure, into: &result)
     } else if outcome.succeeded {

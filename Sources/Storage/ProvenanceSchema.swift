@@ -103,6 +103,16 @@ enum ProvenanceSchema {
     ) STRICT;
     CREATE INDEX table_cell_of_job ON table_cell(job);
 
+    CREATE TABLE object (
+      digest BLOB PRIMARY KEY, kind TEXT NOT NULL, size INTEGER NOT NULL, created REAL NOT NULL,
+      last_used REAL NOT NULL, state TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE event (
+      seq INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES run(id), ts REAL NOT NULL,
+      json TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX event_of_run ON event(run);
+
     CREATE TABLE latest_link (
       pipeline TEXT NOT NULL, instance TEXT NOT NULL, port TEXT NOT NULL,
       form TEXT NOT NULL, digest BLOB NOT NULL, size INTEGER NOT NULL,
@@ -117,10 +127,6 @@ enum ProvenanceSchema {
 
   /// Tables that nothing fills yet.
   private static let laterTables = """
-    CREATE TABLE object (
-      digest BLOB PRIMARY KEY, kind TEXT NOT NULL, size INTEGER NOT NULL, created REAL NOT NULL,
-      last_used REAL NOT NULL, state TEXT NOT NULL
-    ) STRICT, WITHOUT ROWID;
     CREATE TABLE cell_source (
       cell INTEGER NOT NULL REFERENCES table_cell(id),
       metric INTEGER NOT NULL REFERENCES metric(id),
@@ -135,11 +141,6 @@ enum ProvenanceSchema {
       name TEXT PRIMARY KEY, run INTEGER REFERENCES run(id), git_commit TEXT,
       created REAL NOT NULL
     ) STRICT, WITHOUT ROWID;
-    CREATE TABLE event (
-      seq INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES run(id), ts REAL NOT NULL,
-      json TEXT NOT NULL
-    ) STRICT;
-    CREATE INDEX event_of_run ON event(run);
     """
 
   private static let views = """

@@ -19,7 +19,8 @@ extension ProvenanceDatabase {
 
   /// Those of these actions that have no row yet.
   public func unknownActions(among keys: [Digest]) throws -> Set<Digest> {
-    try readOnce { database in
+    // In one transaction: outside of one SQLite takes and gives up its lock for each key.
+    try read { database in
       let query = try Prepared(database, "SELECT 1 FROM action WHERE key = ?")
       return try Set(
         keys.filter { key in

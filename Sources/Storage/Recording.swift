@@ -39,12 +39,18 @@ extension ProvenanceDatabase: Provenance {
     }
   }
 
-  public func record(_ jobs: [JobReport], run: Int) throws {
-    if jobs.isEmpty { return }
+  public func record(_ jobs: [JobReport], events: [EventRow] = [], run: Int) throws {
+    if jobs.isEmpty && events.isEmpty { return }
     try write { database in
+      try insert(events, run: run, database)
       let ids = try insertRows(of: jobs, run: run, database)
       for (job, id) in zip(jobs, ids) {
-        if let action = job.action { try insert(action, job: id, at: job.row.ended, database) }
+        if let action = job.action {
+          try insert(action, job: id, at: job.row.ended, database)
+          let made = action.result?.outputs.map(\.artifact) ?? []
+          let items = job.items.compactMap(\.result).flatMap(\.outputs)
+          try note(made + items, at: job.row.ended ?? job.row.queued ?? 0, database)
+        }
         try insert(job.inputs, job: id, run: run, database)
         try insert(job.items, job: id, database)
         try insert(job.metrics, job: id, database)
@@ -60,8 +66,35 @@ extension ProvenanceDatabase: Provenance {
     }
   }
 
+  public func note(_ changes: SourceChanges, run: Int) throws {
+    try write { database in
+      try Prepared(database, "UPDATE run SET git_dirty = ?, dirty_patch_digest = ? WHERE id = ?")
+        .bind(changes.isDirty ? 1 : 0).bind(changes.patch).bind(run).run()
+    }
+  }
+
+  private func insert(_ events: [EventRow], run: Int, _ database: Database) throws {
+    if events.isEmpty { return }
+    let insert = try Prepared(database, "INSERT INTO event (run, ts, json) VALUES (?, ?, ?)")
+    for event in events { try insert.bind(run).bind(event.time).bind(event.json).run() }
+  }
+
+  /// Knows each object that a job made, or made again.
+  private func note(_ objects: [Artifact], at time: Double, _ database: Database) throws {
+    let insert = try Prepared(
+      database,
+      """
+      INSERT INTO object VALUES (?1, ?2, ?3, ?4, ?4, 'present')
+      ON CONFLICT (digest) DO UPDATE SET last_used = excluded.last_used, state = excluded.state
+      """)
+    for object in objects {
+      try insert.bind(object.digest).bind(object.form.rawValue).bind(object.size).bind(time).run()
+    }
+  }
+
   /// - Returns: the id of each job.
   private func insertRows(of jobs: [JobReport], run: Int, _ database: Database) throws -> [Int] {
+    if jobs.isEmpty { return [] }
     let insert = try Prepared(
       database,
       """

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,25 +113,39 @@ static int find_mentions(
   return failure;
 }
 
-static bool is_mentioned(const struct list *found, const char *name) {
+/// Allows reading the entries of `folder` that the texts found begin with. The folder is not
+/// listed: one that everybody may write to can hold thousands.
+static void allow_mentioned(
+    const struct builder *builder, int folder, const struct list *found) {
   for (size_t i = 0; i < found->count; i++) {
-    if (mentions(found->items[i], name, strlen(name))) return true;
+    const char *text = found->items[i];
+    char name[NAME_MAX + 1];
+    // A name may hold what ends one elsewhere, such as a space: every end is tried.
+    for (size_t length = 0; length < NAME_MAX && text[length] != 0 && text[length] != '/';) {
+      name[length] = text[length];
+      name[++length] = 0;
+      if (!mentions(text, name, length)) continue;
+      if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) continue;
+      allow(builder, folder, name, O_NOFOLLOW, READING);
+    }
   }
-  return false;
 }
 
-/// Allows reading all entries of `folder` but those that lead to one of `hidden`.
+/// Allows reading all entries of `folder` but those that lead to one of `hidden`; where everybody
+/// may write, those alone that the command mentions.
 static void allow_neighbours(
     const struct builder *builder, int folder, char **hidden, size_t count, size_t prefix) {
-  bool shared = is_shared(folder);
-  struct list found = {0};
-  if (shared && find_mentions(builder->spec, hidden, count, prefix, &found) != 0) shared = false;
-  if (shared && found.count == 0) return;
+  if (is_shared(folder)) {
+    struct list found = {0};
+    int failure = find_mentions(builder->spec, hidden, count, prefix, &found);
+    if (!failure) allow_mentioned(builder, folder, &found);
+    free(found.items);
+    if (!failure) return;
+  }
   int listing = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR *entries = listing < 0 ? NULL : fdopendir(listing);
   if (!entries) {
     if (listing >= 0) close(listing);
-    free(found.items);
     return;
   }
   for (struct dirent *entry; (entry = readdir(entries));) {
@@ -141,7 +156,7 @@ static void allow_neighbours(
     for (size_t i = 0; i < count && !leads_to_hidden; i++) {
       leads_to_hidden = begins_with(hidden[i] + prefix, name, strlen(name));
     }
-    if (leads_to_hidden || (shared && !is_mentioned(&found, name))) continue;
+    if (leads_to_hidden) continue;
     if (entry->d_type == DT_UNKNOWN) {
       allow(builder, folder, name, O_NOFOLLOW, READING);
       continue;
@@ -151,7 +166,6 @@ static void allow_neighbours(
     allow_open(builder, path, READING, entry->d_type == DT_DIR);
     close(path);
   }
-  free(found.items);
   closedir(entries);
 }
 

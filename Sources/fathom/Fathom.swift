@@ -23,7 +23,7 @@ struct Fathom: AsyncParsableCommand {
 
   static func main() async {
     do {
-      var command = try parseAsRoot()
+      var command = try parsed()
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {
@@ -34,6 +34,18 @@ struct Fathom: AsyncParsableCommand {
     } catch {
       Foundation.exit(Failing.report(error))
     }
+  }
+}
+
+extension Fathom {
+  /// The command that the words ask for.
+  ///
+  /// Building the parsers of all verbs takes milliseconds, which is much of a run that has nothing
+  /// to do: `run` is tried alone first. Whatever it does not understand is said by the whole tree.
+  private static func parsed() throws -> any ParsableCommand {
+    let words = CommandLine.arguments.dropFirst()
+    if words.first == "run", let run = try? Run.parse(Array(words.dropFirst())) { return run }
+    return try parseAsRoot()
   }
 }
 

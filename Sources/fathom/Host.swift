@@ -50,78 +50,21 @@ enum Host {
     (0..<64).prefix { access("/dev/nvidia\($0)", F_OK) == 0 }.count
   }
 
-  /// The folder of the running binary, where its companions are.
-  static var binaryFolder: String {
+  /// The running binary.
+  static var binary: String {
     var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
     let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
-    guard count > 0 else { return "." }
-    let path = String(
-      decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    guard count > 0 else { return "./fathom" }
+    return String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  /// Its folder, where its companions are.
+  static var binaryFolder: String {
+    let path = binary
     return String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.startIndex))
   }
 
   static var worker: String {
     Environment["FATHOM_WORKER"] ?? binaryFolder + "/fathom-worker"
-  }
-}
-
-/// What git knows of the project, read from its files: asking git itself costs milliseconds.
-struct GitHead {
-  var commit: String?
-  var ref: String?
-
-  init(project: String) {
-    var folder = project
-    while true {
-      let dot = folder + "/.git"
-      if let directory = GitHead.directory(dot) {
-        read(directory)
-        return
-      }
-      guard let slash = folder.lastIndex(of: "/"), folder != "/" else { return }
-      folder = slash == folder.startIndex ? "/" : String(folder[..<slash])
-      if folder == "/" { return }
-    }
-  }
-
-  /// `.git` is a folder, or a file that names one (a worktree).
-  private static func directory(_ path: String) -> String? {
-    var status = stat()
-    guard stat(path, &status) == 0 else { return nil }
-    if status.st_mode & S_IFMT == S_IFDIR { return path }
-    guard let text = contents(path), text.hasPrefix("gitdir: ") else { return nil }
-    let target = String(text.dropFirst(8))
-    return target.hasPrefix("/")
-      ? target : String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.endIndex)) + "/" + target
-  }
-
-  private mutating func read(_ directory: String) {
-    guard let head = GitHead.contents(directory + "/HEAD") else { return }
-    guard head.hasPrefix("ref: ") else {
-      commit = head
-      return
-    }
-    let name = String(head.dropFirst(5))
-    ref = name
-    let common = GitHead.contents(directory + "/commondir").map {
-      $0.hasPrefix("/") ? $0 : directory + "/" + $0
-    }
-    for folder in [directory, common].compactMap({ $0 }) {
-      if let text = GitHead.contents("\(folder)/\(name)") {
-        commit = text
-        return
-      }
-      if let packed = GitHead.contents("\(folder)/packed-refs") {
-        for line in packed.split(separator: "\n") where line.hasSuffix(" " + name) {
-          commit = String(line.prefix(40))
-          return
-        }
-      }
-    }
-  }
-
-  private static func contents(_ path: String) -> String? {
-    guard let data = FileManager.default.contents(atPath: path) else { return nil }
-    return String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
   }
 }

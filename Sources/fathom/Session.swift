@@ -139,13 +139,15 @@ struct Session {
       gpu: configuration.gpu ?? Host.gpus, named: configuration.resources)
   }
 
-  func runRow(_ plan: Plan, verb: String) -> RunRow {
+  func runRow(_ plan: Plan, verb: String, _ digests: any FileDigests) throws -> RunRow {
     let git = GitHead(project: project.root)
     return RunRow(
       started: Date().timeIntervalSince1970, arguments: CommandLine.arguments, user: Host.user,
       host: Host.name, os: Host.operatingSystem, cpu: Host.processor,
       memoryBytes: Host.memoryBytes, gpu: Host.gpus > 0 ? "\(Host.gpus) NVIDIA" : nil,
-      toolVersion: Fathom.version, toolDigest: nil, gitCommit: git.commit, gitRef: git.ref,
+      toolVersion: Fathom.version,
+      toolDigest: try digests.digests(of: [Host.binary])[0]?.digest, gitCommit: git.commit,
+      gitRef: git.ref,
       pipeline: recorded(plan.path), pipelineDigest: plan.digest, verb: verb)
   }
 }

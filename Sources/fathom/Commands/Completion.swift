@@ -5,6 +5,7 @@ import StageKit
 /// `fathom completion`.
 struct Completion: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "completion",
     abstract: "Print a completion script for a shell: bash, zsh or fish.",
     discussion:
       "For bash: fathom completion bash > ~/.local/share/bash-completion/completions/fathom")

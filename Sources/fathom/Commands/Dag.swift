@@ -11,6 +11,7 @@ struct Dag: ParsableCommand {
   }
 
   static let configuration = CommandConfiguration(
+    commandName: "dag",
     abstract: "Draw the graph: as a tree, mermaid, dot, or SVG through graphviz.")
 
   @OptionGroup var common: CommonOptions

@@ -6,6 +6,7 @@ import Storage
 /// `fathom diff`.
 struct Diff: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "diff",
     abstract: "Compare two runs: what they were made of, metrics and outputs.")
 
   @OptionGroup var common: CommonOptions

@@ -5,6 +5,7 @@ import StageKit
 /// `fathom init`.
 struct Init: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "init",
     abstract: "Make a project here: settings, a first pipeline, and its schema for editors.")
 
   @OptionGroup var common: CommonOptions

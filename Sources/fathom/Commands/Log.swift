@@ -7,6 +7,7 @@ import Storage
 /// `fathom log`.
 struct Log: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "log",
     abstract: "List the runs, newest first.")
 
   @OptionGroup var common: CommonOptions

@@ -12,6 +12,7 @@ import Synchronization
 /// `fathom run`.
 struct Run: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "run",
     abstract: "Run what changed, and all that reads it.",
     discussion: """
       Without a file it runs the only pipeline in Pipelines/. Targets choose stages and what they
@@ -73,7 +74,8 @@ struct Run: AsyncParsableCommand {
       worker: Host.worker, project: session.project,
       hidden: [session.project.root, store.path],
       readable: session.configuration.readable.map(session.absolute),
-      keepsStaging: false, row: session.runRow(plan, verb: "run"))
+      keepsStaging: false, row: try session.runRow(plan, verb: "run", database),
+      sourceChanges: { GitChanges.of(project: session.project.root, store: store) })
     let runner = Runner(setup)
     let signals = Signals(interrupting: runner)
     let summary = try await runner.run()

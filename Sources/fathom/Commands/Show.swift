@@ -7,6 +7,7 @@ import Storage
 /// `fathom show`.
 struct Show: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "show",
     abstract: "Show a run, or an instance: inputs, options, outputs, metrics, time, log.",
     discussion:
       "fathom show 7        run 7 (or: latest)\nfathom show kmeans   the newest job of kmeans")

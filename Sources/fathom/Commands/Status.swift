@@ -6,6 +6,7 @@ import Storage
 /// `fathom status`.
 struct Status: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "status",
     abstract: "Say what is stale since the last run.")
 
   @OptionGroup var common: CommonOptions

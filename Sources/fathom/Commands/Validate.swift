@@ -7,6 +7,7 @@ import StageKit
 /// `fathom validate`.
 struct Validate: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "validate",
     abstract: "Check pipelines and report every problem at once.")
 
   @OptionGroup var common: CommonOptions

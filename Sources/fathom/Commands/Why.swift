@@ -7,6 +7,7 @@ import Storage
 /// `fathom why`.
 struct Why: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "why",
     abstract: "Say why an instance ran, or was reused: each component that changed, old and new.")
 
   @OptionGroup var common: CommonOptions
