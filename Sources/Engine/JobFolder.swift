@@ -220,7 +220,10 @@ struct JobFolder {
   /// Where an entry of a collection lies in the folder that a command reads: axes in one part,
   /// then the item's own path; never `index.tsv` itself, nor a part that leads out of the folder.
   static func entryPath(_ key: [String], columns: [String]) -> String {
-    let parts = Collection.display(key, columns: columns)
+    let names = zip(columns, key).map { column, name in
+      column == "item" ? name : PercentCode.encode(name).replacing("/", with: "%2F")
+    }
+    let parts = Collection.display(names, columns: columns)
       .split(separator: "/", omittingEmptySubsequences: true)
       .map { part in part.allSatisfy { $0 == "." } ? "_\(part)" : String(part) }
     let path = parts.joined(separator: "/")

@@ -96,7 +96,7 @@ public final class LocalExecutor: Executor {
       let code = status >> 8 & 0xff
       throw EnvironmentError(
         code == ENOSPC || code == EDQUOT ? .diskFull : .worker,
-        "cannot run '\(request.address)' in '\(request.layout.folder)'",
+        "cannot run '\(request.address)' in '\(request.layout.folder)'" + advice(code),
         cause: code == 0 ? "the exit record cannot be read" : systemMessage(code))
     }
     // A program that cannot be executed is the user's to mend: the log tells.
@@ -147,6 +147,11 @@ extension LaunchedProcess {
   fileprivate func stop(force: Bool) { force ? kill() : terminate() }
 }
 
+/// What to do about an errno, where that is known; the end of a sentence.
+private func advice(_ code: CInt) -> String {
+  code == ENOSPC || code == EDQUOT ? "; free some space, then run again" : ""
+}
+
 /// Seconds since 1970.
 private func now() -> Double {
   var time = timespec()
@@ -182,6 +187,7 @@ private func write(_ bytes: [UInt8], to path: String) throws(EnvironmentError) {
   if file >= 0 && close(file) != 0 && code == 0 { code = errno }
   guard code != 0 else { return }
   throw EnvironmentError(
-    code == ENOSPC || code == EDQUOT ? .diskFull : .notWritable, "cannot write '\(path)'",
+    code == ENOSPC || code == EDQUOT ? .diskFull : .notWritable,
+    "cannot write '\(path)'" + advice(code),
     cause: systemMessage(code))
 }

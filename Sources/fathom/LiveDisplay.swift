@@ -89,7 +89,7 @@ final class LiveDisplay: RunObserver {
       guard options.verbose || !state.sweeping else { return nil }
       return "  \(RunText.reused(decision, items: items, out))  \(instance)"
     case .started(let instance, let reason, let items, let cached):
-      state.running[instance] = Running(begun: now, text: reason, items: items, itemsDone: cached)
+      state.running[instance] = Running(begun: now, text: reason.printable, items: items, itemsDone: cached)
       if !state.order.contains(instance) { state.order.append(instance) }
       return nil
     case .waiting(let instance, let reason):
@@ -97,7 +97,7 @@ final class LiveDisplay: RunObserver {
         state.running[instance] = Running(begun: now)
         state.order.append(instance)
       }
-      state.running[instance]?.text = reason
+      state.running[instance]?.text = reason.printable
       state.running[instance]?.waits = true
       return nil
     case .progress(let instance, _, let done, let total, let unit):
@@ -128,7 +128,7 @@ final class LiveDisplay: RunObserver {
       return RunText.failure(failure, out)
     case .notRun(let instance, let decision, let reason):
       remove(instance, &state)
-      return options.verbose ? "  \(decision.rawValue)  \(instance)  \(reason)" : nil
+      return options.verbose ? "  \(decision.rawValue)  \(instance)  \(reason.printable)" : nil
     case .warning(let text): return out.paint("warning: ", .yellow) + text
     case .ended: return nil
     }

@@ -43,9 +43,9 @@ final class PlainDisplay: RunObserver {
     case .started(let instance, let reason, let items, let cached):
       guard !options.quiet else { return nil }
       let count = items.map { ", \($0 - cached) of \(Wording.count($0, "item"))" } ?? ""
-      return numbered(state, instance, "start  \(reason)\(count)")
+      return numbered(state, instance, "start  \(reason.printable)\(count)")
     case .waiting(let instance, let reason):
-      return numbered(state, instance, out.paint("wait", .yellow) + "  \(reason)")
+      return numbered(state, instance, out.paint("wait", .yellow) + "  \(reason.printable)")
     case .progress(let instance, let item, let done, let total, let unit):
       let now = Date().timeIntervalSince1970
       // A log has no use for ten lines a second.
@@ -79,7 +79,7 @@ final class PlainDisplay: RunObserver {
     case .notRun(let instance, let decision, let reason):
       state.done += 1
       guard !options.quiet else { return nil }
-      return numbered(state, instance, "\(decision.rawValue)  \(reason)")
+      return numbered(state, instance, "\(decision.rawValue)  \(reason.printable)")
     case .warning(let text): return out.paint("warning: ", .yellow) + text
     case .ended: return nil
     }

@@ -76,7 +76,7 @@ struct Outlook {
       switch forecast.verdict {
       case .hit: if hits { text += "  \(out.paint("hit  ", .dim))  \(address)\n" }
       case .run(let reason, let items, let total):
-        var line = "  \(out.paint("run  ", .green))  \(name)  \(reason)"
+        var line = "  \(out.paint("run  ", .green))  \(name)  \(reason.printable)"
         if let items, let total, !reason.contains("item") { line += ", \(items) of \(total) items" }
         text += line + "\n"
       case .mayBeCutOff(let follows):

@@ -82,11 +82,11 @@ struct WhyAnswer {
     switch job.decision {
     case .hit, .cutOff:
       text +=
-        " was \(job.decision == .hit ? "reused" : "cut off") in run \(job.run): \(job.reason)\n"
+        " was \(job.decision == .hit ? "reused" : "cut off") in run \(job.run): \(job.reason.printable)\n"
       guard let executed else { return text + "  its result was made in another project\n" }
-      text += "  it last ran in run \(executed.run): \(executed.reason)\n"
-    case .run: text += " ran in run \(job.run): \(job.reason)\n"
-    default: text += " \(job.decision.rawValue) in run \(job.run): \(job.reason)\n"
+      text += "  it last ran in run \(executed.run): \(executed.reason.printable)\n"
+    case .run: text += " ran in run \(job.run): \(job.reason.printable)\n"
+    default: text += " \(job.decision.rawValue) in run \(job.run): \(job.reason.printable)\n"
     }
     if let explanation, !explanation.changes.isEmpty {
       if let comparedRun {
