@@ -32,7 +32,7 @@ final class SmallDisk: Sendable {
   }
 }
 
-@Suite("A store that is not as it should be", .aFewAtATime)
+@Suite("A store", .aFewAtATime)
 struct StoreTests {
   static let pipeline = """
     params: { megabytes: 0 }
@@ -153,8 +153,8 @@ struct StoreTests {
     if outcome.code == 1 { #expect(outcome.errors.contains("full"), "\(outcome.errors)") }
   }
 
-  @Test("with an object that was tampered with never gives wrong bytes silently")
-  func tampered() async throws {
+  @Test("keeps objects read-only, each under the digest of its bytes")
+  func objects() async throws {
     let bench = try Workbench(Self.pipeline)
     try await bench.run(expecting: ["word", "large"])
     let object = URL(fileURLWithPath: bench.path("Artifacts/latest/p/word/o"))
