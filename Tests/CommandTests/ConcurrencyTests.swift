@@ -4,7 +4,7 @@ import StageKit
 import TestKit
 import Testing
 
-@Suite("Two runs at once")
+@Suite("Two runs at once", .aFewAtATime)
 struct ConcurrencyTests {
   @Test("execute each action once, and both succeed")
   func once() async throws {
@@ -58,11 +58,13 @@ struct ConcurrencyTests {
     #expect(try await bench.fathom("plan").code == 0)
     #expect(try await bench.fathom("status").code == 0)
     #expect(try await bench.fathom("log").code == 0)
-    let patient = try await bench.start("run")
+    var waiting = bench.invocation(
+      ["-c", "exec \"$0\" run 2> waiting.log", Workbench.binaries + "/fathom"])
+    waiting.program = "/bin/sh"
+    let patient = try await waiting.start()
     try await until("the third run waits") {
-      try await bench.rows("SELECT 1 FROM run").count == 3
+      try bench.find("waiting.log").contains { try bench.read($0).contains("held  wait  ") }
     }
-    try await Task.sleep(for: .milliseconds(500))
     try Gate.open(folder, bench)
     #expect(try await first.ended().code == 0)
     #expect(try await patient.ended().code == 0)

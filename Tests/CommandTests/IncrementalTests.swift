@@ -3,7 +3,7 @@ import StageKit
 import TestKit
 import Testing
 
-@Suite("A run executes only what changed")
+@Suite("A run executes only what changed", .aFewAtATime)
 struct IncrementalTests {
   static let words = """
     params: { word: hello }

@@ -34,7 +34,7 @@ enum Gate {
   }
 }
 
-@Suite("An input that changes while a job reads it")
+@Suite("An input that changes while a job reads it", .aFewAtATime)
 struct InputChangeTests {
   @Test("fails the job with 'input changed' and stores nothing")
   func command() async throws {

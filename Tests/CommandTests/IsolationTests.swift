@@ -3,7 +3,7 @@ import StageKit
 import TestKit
 import Testing
 
-@Suite("A command sees what it declares")
+@Suite("A command sees what it declares", .aFewAtATime)
 struct IsolationTests {
   private func bench(_ command: String, settings: String = "") throws -> Workbench {
     try Workbench(

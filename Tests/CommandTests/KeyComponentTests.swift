@@ -19,7 +19,7 @@ struct Flip: Sendable, CustomTestStringConvertible {
   var testDescription: String { what }
 }
 
-@Suite("Each component of an action's key")
+@Suite("Each component of an action's key", .aFewAtATime)
 struct KeyComponentTests {
   static let pipeline = """
     stages:

@@ -3,7 +3,7 @@ import StageKit
 import TestKit
 import Testing
 
-@Suite("What is refused before anything runs")
+@Suite("What is refused before anything runs", .aFewAtATime)
 struct RefusalTests {
   static let pipeline = """
     stages:

@@ -3,7 +3,7 @@ import StageKit
 import TestKit
 import Testing
 
-@Suite("Resources")
+@Suite("Resources", .aFewAtATime)
 struct ResourceTests {
   /// Two jobs that write when they began and when they ended, in nanoseconds.
   static func pipeline(_ resources: String) -> String {

@@ -3,7 +3,7 @@ import StageKit
 import TestKit
 import Testing
 
-@Suite("Targets, forcing and looking ahead")
+@Suite("Targets, forcing and looking ahead", .aFewAtATime)
 struct SelectionTests {
   static let pipeline = """
     stages:

@@ -4,7 +4,7 @@ import StageKit
 import TestKit
 import Testing
 
-@Suite("A run that is stopped")
+@Suite("A run that is stopped", .aFewAtATime)
 struct SignalTests {
   /// The first time it waits to be stopped, with half an output; the second time it ends well.
   static let pipeline = """
@@ -60,7 +60,7 @@ struct SignalTests {
     #expect(try bench.latest("after/o") == "whole\n")
   }
 
-  @Test("twice kills a command that ignores SIGTERM", .timeLimit(.minutes(1)))
+  @Test("twice kills a command that ignores SIGTERM", .timeLimit(.minutes(4)))
   func twice() async throws {
     let bench = try Workbench(
       """
@@ -103,7 +103,7 @@ struct SignalTests {
     #expect(runs.map { $0["status"]?.text } == ["interrupted", "succeeded"])
   }
 
-  @Test("again and again at any moment always leads to the same outputs", .timeLimit(.minutes(1)))
+  @Test("again and again at any moment always leads to the same outputs", .timeLimit(.minutes(4)))
   func killedAnywhere() async throws {
     let bench = try Workbench(
       """
