@@ -6,7 +6,8 @@ import StageKit
 /// What a run records of the machine and the person.
 enum Host {
   static var user: String {
-    Environment["USER"] ?? Environment["LOGNAME"] ?? "uid \(getuid())"
+    Environment["USER"] ?? Environment["LOGNAME"]
+      ?? getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) } ?? "uid \(getuid())"
   }
 
   static var name: String {

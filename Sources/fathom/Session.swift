@@ -1,3 +1,4 @@
+import ArgumentParser
 import Engine
 import Executors
 import Foundation
@@ -88,13 +89,24 @@ struct Session {
         : "'\(folder)' holds \(names.joined(separator: ", ")); name the one you mean")
   }
 
-  func load(_ path: String, _ options: PipelineOptions) throws -> Plan {
-    try loader.load(path: path, sets: options.sets, profiles: options.profile)
+  func load(_ path: String, _ options: PipelineOptions, needsFiles: Bool = true) throws -> Plan {
+    try loader(needsFiles: needsFiles).load(
+      path: path, sets: options.sets, profiles: options.profile)
   }
 
-  var loader: PipelineLoader {
+  /// The parameters that a run was given, for verbs that speak of that run.
+  func settings(of run: RecordedRun?) -> (sets: [String], profiles: [String]) {
+    guard let run, run.arguments.count > 2,
+      let parsed = try? Run.parse(Array(run.arguments.dropFirst(2)))
+    else { return ([], []) }
+    return (parsed.pipeline.sets, parsed.pipeline.profile)
+  }
+
+  /// - Parameter needsFiles: whether a file that is named but missing is an error.
+  func loader(needsFiles: Bool = true) -> PipelineLoader {
     PipelineLoader(
-      project: project.root, catalogue: { try CatalogueCache.load(worker: Host.worker) })
+      project: project.root, fileExists: needsFiles ? nil : { _ in true },
+      catalogue: { try CatalogueCache.load(worker: Host.worker) })
   }
 
   /// A path below the project, as it is kept in the database.

@@ -41,7 +41,7 @@ enum CompletionWords {
     guard let session = try? Session() else { return [] }
     let named = words.first(where: Session.namesFile)
     guard let path = try? named ?? session.defaultPipeline(),
-      let plan = try? session.loader.load(path: path, sets: [], profiles: [])
+      let plan = try? session.loader(needsFiles: false).load(path: path)
     else { return [] }
     var seen: Set<String> = []
     return plan.instances.flatMap { [$0.stage, $0.address] }.filter { seen.insert($0).inserted }

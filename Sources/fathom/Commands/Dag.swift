@@ -30,7 +30,7 @@ struct Dag: ParsableCommand {
     try common.begin()
     let session = try Session()
     let (path, targets) = try session.pipelineAndTargets(pipeline.arguments)
-    let plan = try session.load(path, pipeline)
+    let plan = try session.load(path, pipeline, needsFiles: false)
     let selection = try TargetSelection(targets, in: plan).needed
     let graph = Graph(plan, selection: selection, instances: instances)
     let text =

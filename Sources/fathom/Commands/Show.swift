@@ -109,7 +109,7 @@ struct Show: ParsableCommand {
       "metrics",
       detail.metrics.suffix(40).map {
         [
-          $0.name, $0.split ?? "", "\($0.value)", $0.unit ?? "",
+          $0.name, $0.split ?? "", "\($0.value)", $0.unit == "1" ? "" : $0.unit ?? "",
           $0.direction.map { "\($0) is better" } ?? "",
         ]
       })

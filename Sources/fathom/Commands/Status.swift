@@ -7,7 +7,8 @@ import Storage
 struct Status: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "status",
-    abstract: "Say what is stale since the last run.")
+    abstract: "Say what is stale since the last run.",
+    discussion: "Without -S and --profile it takes those of the last run.")
 
   @OptionGroup var common: CommonOptions
   @OptionGroup var pipeline: PipelineOptions
@@ -21,6 +22,11 @@ struct Status: ParsableCommand {
     let last = try session.lastRun()
     let (path, targets) = try session.pipelineAndTargets(
       pipeline.arguments, last: last?.pipeline)
+    var pipeline = pipeline
+    if pipeline.sets.isEmpty && pipeline.profile.isEmpty && last?.pipeline == session.recorded(path)
+    {
+      (pipeline.sets, pipeline.profile) = session.settings(of: last)
+    }
     let outlook = try Outlook(
       session: session, path: path, pipeline: pipeline, targets: targets, force: false)
     if common.json {

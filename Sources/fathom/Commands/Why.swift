@@ -21,12 +21,15 @@ struct Why: ParsableCommand {
     let (path, targets) = try session.pipelineAndTargets(
       pipeline.arguments, last: last?.pipeline)
     guard !targets.isEmpty else { throw UsageError("why: name an instance; see 'fathom status'") }
-    let plan = try session.load(path, pipeline)
-    let selection = try TargetSelection(targets, in: plan)
+    // The record answers; the pipeline, if it can be read, knows what comes after.
+    var pipeline = pipeline
+    if pipeline.sets.isEmpty && pipeline.profile.isEmpty {
+      (pipeline.sets, pipeline.profile) = session.settings(of: last)
+    }
+    let plan = try? session.load(path, pipeline, needsFiles: false)
     var answers: [WhyAnswer] = []
-    for index in selection.chosen.sorted() {
-      answers.append(
-        try WhyAnswer(of: plan.instances[index].address, in: database, plan: plan, index: index))
+    for name in try names(targets, plan, database) {
+      answers.append(try WhyAnswer(of: name, in: database, plan: plan))
     }
     if common.json {
       let document: Value = ["schema_version": 1, "answers": .list(answers.map(\.value))]
@@ -34,6 +37,26 @@ struct Why: ParsableCommand {
     } else {
       Terminal.standardOutput.write(answers.map(\.text).joined(separator: "\n"))
     }
+  }
+}
+
+extension Why {
+  /// The instances that targets stand for: in the pipeline, else those that runs know.
+  private func names(_ targets: [String], _ plan: Plan?, _ database: ProvenanceDatabase) throws
+    -> [String]
+  {
+    var names: [String] = []
+    for target in targets {
+      if try database.newestJob(of: target, executed: false) != nil {
+        names.append(target)
+      } else if let plan {
+        let chosen = try TargetSelection([target], in: plan).chosen.sorted()
+        names += chosen.map { plan.instances[$0].address }
+      } else {
+        throw UsageError("no run knows an instance '\(target)'; see 'fathom show'")
+      }
+    }
+    return names
   }
 }
 
@@ -51,7 +74,7 @@ struct WhyAnswer {
   /// Instances that read this one's outputs, directly or not.
   let consumers: [String]
 
-  init(of instance: String, in database: ProvenanceDatabase, plan: Plan, index: Int) throws {
+  init(of instance: String, in database: ProvenanceDatabase, plan: Plan?) throws {
     self.instance = instance
     job = try database.newestJob(of: instance, executed: false)
     let own = job
@@ -72,7 +95,11 @@ struct WhyAnswer {
       explanation = nil
       comparedRun = nil
     }
-    consumers = plan.downstream(of: index).sorted().map { plan.instances[$0].address }
+    let index = plan?.instances.firstIndex { $0.address == instance }
+    consumers =
+      plan.flatMap { plan in
+        index.map { plan.downstream(of: $0).sorted().map { plan.instances[$0].address } }
+      } ?? []
   }
 
   var text: String {
