@@ -68,7 +68,8 @@ final class LiveDisplay: RunObserver {
       guard options.verbose || !state.sweeping else { return nil }
       return "  \(RunText.reused(decision, items: items, out))  \(instance)"
     case .started(let instance, let reason, let items, let cached):
-      state.running[instance] = Running(begun: now, text: reason.printable, items: items, itemsDone: cached)
+      state.running[instance] = Running(
+        begun: now, text: reason.printable, items: items, itemsDone: cached)
       if !state.order.contains(instance) { state.order.append(instance) }
       return nil
     case .waiting(let instance, let reason):
