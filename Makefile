@@ -42,7 +42,7 @@ lint:
 	swift format lint --strict --recursive Sources Tests Plugins Package.swift
 
 unit: build
-	swift test $(CHECK)
+	FATHOM_BINARIES=$(CURDIR)/.build/release swift test $(CHECK)
 
 end-to-end: build
 	Tests/end-to-end $(FATHOM)

@@ -24,6 +24,7 @@ final class LiveDisplay: RunObserver {
     var executedSeconds = 0.0
     var begun = 0.0
     var sweeping = true
+    var ended = false
     var running: [String: Running] = [:]
     var order: [String] = []
     var shownLines = 0
@@ -44,14 +45,34 @@ final class LiveDisplay: RunObserver {
     state.withLock { state in
       let line = apply(event, &state)
       let now = Date().timeIntervalSince1970
-      let ended = if case .ended = event { true } else { false }
-      guard line != nil || ended || now - state.lastDraw > 0.1 else { return }
-      state.lastDraw = now
-      var text = erase(&state)
-      if let line { text += line + "\n" }
-      if !ended && !state.sweeping { text += draw(&state, now) }
-      out.write(text)
+      if case .planned = event { redrawWhileRunning() }
+      if case .ended = event { state.ended = true }
+      guard line != nil || state.ended || now - state.lastDraw > 0.1 else { return }
+      redraw(&state, now, after: line)
     }
+  }
+
+  /// Times and rates go on between events.
+  private func redrawWhileRunning() {
+    Task { [weak self] in
+      while true {
+        try? await Task.sleep(for: .milliseconds(200))
+        guard let self else { return }
+        let ended = self.state.withLock { state in
+          if !state.ended { self.redraw(&state, Date().timeIntervalSince1970, after: nil) }
+          return state.ended
+        }
+        if ended { return }
+      }
+    }
+  }
+
+  private func redraw(_ state: inout State, _ now: Double, after line: String?) {
+    state.lastDraw = now
+    var text = erase(&state)
+    if let line { text += line + "\n" }
+    if !state.ended && !state.sweeping { text += draw(&state, now) }
+    out.write(text)
   }
 
   /// Changes the state; returns a line that stays.

@@ -95,7 +95,7 @@ enum RunText {
   static func header(_ plan: Plan, total: Int, cached: Int, _ out: Terminal) -> String {
     let profiles = plan.profiles.isEmpty ? "" : " · \(plan.profiles.joined(separator: ", "))"
     return out.paint(plan.name, .bold)
-      + "\(profiles) · \(Wording.count(total, "instance")): \(total - cached) to look at, \(cached) cached"
+      + "\(profiles) · \(Wording.count(total, "instance")): \(total - cached) to run, \(cached) cached"
   }
 
   static func reused(_ decision: Decision, items: Int?, _ out: Terminal) -> String {

@@ -19,7 +19,8 @@ struct AnalysisBench {
   /// - Throws: `Failure` with the stage's own words
   @discardableResult
   func run(
-    _ kind: String, options: [String: Value] = [:], inputs: [String: JobInput], cpus: Int = 1
+    _ kind: String, options: [String: Value] = [:], inputs: [String: JobInput],
+    sources: String? = nil, cpus: Int = 1
   ) async throws -> [JobEvent] {
     if FileManager.default.fileExists(atPath: folder) {
       try FileManager.default.removeItem(atPath: folder)
@@ -27,7 +28,7 @@ struct AnalysisBench {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let version = allStages.first { $0.kind == kind }?.version ?? 0
     let job = JobDescription(
-      kind: kind, version: version, options: options, inputs: inputs, items: nil, sources: nil,
+      kind: kind, version: version, options: options, inputs: inputs, items: nil, sources: sources,
       folder: folder, checkpointFolder: folder + "/checkpoint", cpus: cpus)
     let well = try await Worker.run(job, stages: allStages)
     let events = try String(contentsOfFile: JobLayout(folder: folder).events, encoding: .utf8)
