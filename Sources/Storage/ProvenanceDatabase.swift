@@ -142,13 +142,18 @@ extension ProvenanceDatabase {
   }
 
   private func hasNewestSchema() throws -> Bool {
-    let (id, version, tables) = try queue.inDatabase { database in
+    // One state, seen whole: another process may be making the database at this moment.
+    let (id, version, tables) = try queue.read { database in
       (
         try Int.fetchOne(database, sql: "PRAGMA application_id") ?? 0,
         try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0,
         try Int.fetchOne(
-          database, sql: "SELECT count(*) FROM (SELECT 1 FROM sqlite_master LIMIT 1)")
-          ?? 0
+          database,
+          // The migrator makes its own table before the first migration, which may never have ended.
+          sql: """
+            SELECT count(*) FROM
+              (SELECT 1 FROM sqlite_master WHERE tbl_name <> 'grdb_migrations' LIMIT 1)
+            """) ?? 0
       )
     }
     guard id == ProvenanceSchema.applicationID || (id == 0 && tables == 0) else {

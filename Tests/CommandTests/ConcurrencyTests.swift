@@ -46,6 +46,19 @@ struct ConcurrencyTests {
     #expect(try bench.latest("end/o") == "1\nb")
   }
 
+  @Test("may be the very first of a project")
+  func first() async throws {
+    let bench = try Workbench("stages: { a: { run: \"echo a > ${out.o}\", out: { o: o.txt } } }\n")
+    var started: [Running] = []
+    for _ in 0..<8 { started.append(try await bench.start("run")) }
+    for running in started {
+      let outcome = try await running.ended()
+      #expect(outcome.code == 0, "\(outcome.errors)")
+    }
+    #expect(try await bench.rows("SELECT 1 FROM job WHERE decision = 'run'").count == 1)
+    #expect(try await bench.rows("SELECT 1 FROM runs WHERE status = 'succeeded'").count == 8)
+  }
+
   @Test("the second waits for the first, or exits with 9 when its patience ends")
   func lockTimeout() async throws {
     let bench = try Workbench(

@@ -234,13 +234,13 @@ struct StageFieldTests {
 
   // MARK: Commands
 
-  @Test("out names files, and folders by a slash at the end")
+  @Test("out names files, and folders by a slash at the end; its order decides nothing")
   func outputs() throws {
     let a = try #require(try instance("out: { o: a/b.txt, f: maps/ }"))
     #expect(
       a.outputs == [
-        OutputPort(name: "o", type: .any, form: .file, many: false, path: "a/b.txt"),
         OutputPort(name: "f", type: .any, form: .folder, many: false, path: "maps"),
+        OutputPort(name: "o", type: .any, form: .file, many: false, path: "a/b.txt"),
       ])
     for path in ["/etc/x", "../x", "a/../../x", "''", "a//b", "./x", "\"a\\nb\""] {
       try expectOne(.invalidPath, "output 'o'", "out: { o: «\(path)» }")
