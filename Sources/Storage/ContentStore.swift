@@ -1,6 +1,7 @@
 public import Engine
 internal import Glibc
 public import StageKit
+import Synchronization
 
 /// Objects by digest in a folder, which projects, people and machines may share.
 ///
@@ -13,6 +14,8 @@ public final class ContentStore: ArtifactStore {
   let folders: StoreFolders
   /// The file system of the objects: what lies there can be renamed into the store.
   private let device: Int
+  /// Begun by the first that needs it: a run that only reads has none.
+  private let session = Mutex<StagingSession?>(nil)
 
   /// Opens the store in a folder and makes what is missing of it.
   ///
@@ -127,7 +130,7 @@ public final class ContentStore: ArtifactStore {
 
   /// Copies a file that cannot be renamed into the store, and removes it.
   private func copy(_ source: borrowing OpenFile) throws -> FileDigest {
-    let temporary = "\(folders.staging)/.incoming-\(uniqueName())"
+    let temporary = "\(try stagingFolder())/.incoming-\(uniqueName())"
     defer { unlink(temporary) }
     let file: FileDigest
     do {
@@ -159,7 +162,7 @@ public final class ContentStore: ArtifactStore {
 
   /// Writes a file under a name of its own, then gives it the name that counts.
   func writeThenRename(to name: String, _ body: (borrowing OpenFile) throws -> Void) throws {
-    let temporary = "\(folders.staging)/.incoming-\(uniqueName())"
+    let temporary = "\(try stagingFolder())/.incoming-\(uniqueName())"
     do {
       let file = try OpenFile(temporary, O_WRONLY | O_CREAT | O_EXCL, for: .writing)
       try body(file)
@@ -194,9 +197,27 @@ public final class ContentStore: ArtifactStore {
       default: Character("_")
       }
     }
-    let folder = "\(folders.staging)/\(String(plain))-\(uniqueName())"
+    let folder = "\(try stagingFolder())/\(String(plain))-\(uniqueName())"
     guard mkdir(folder, 0o777) == 0 else { throw failure(.writing, folder) }
     return folder
+  }
+
+  /// Ends this process's staging; what is still in it is removed.
+  public func endStaging() {
+    session.withLock { session in
+      session?.end()
+      session = nil
+    }
+  }
+
+  /// The folder of this process in `staging/`.
+  private func stagingFolder() throws -> String {
+    try session.withLock { session in
+      if let session { return session.folder }
+      let begun = try StagingSession(folders)
+      session = begun
+      return begun.folder
+    }
   }
 
   public func removeStagingFolder(_ path: String) {

@@ -26,7 +26,7 @@ struct IsolationTests {
   @Test(
     "reading what it did not declare fails",
     arguments: [
-      "cat ${project}/secret.txt > ${out.o}", "cat ../../../../../secret.txt > ${out.o}",
+      "cat ${project}/secret.txt > ${out.o}", "cat ../../../../../../secret.txt > ${out.o}",
       "cat secret.txt > ${out.o}", "cat ${project}/Artifacts/latest/p/hidden/o > ${out.o}",
       "ls ${project} > ${out.o}",
       "ln ${project}/secret.txt stolen; cat stolen > ${out.o}; rm stolen",
@@ -46,7 +46,7 @@ struct IsolationTests {
   @Test(
     "reading what it declared works, and what the settings make readable too",
     arguments: [
-      "cat declared.txt ${in.other} > ${out.o}", "cat ../../../../../secret.txt > ${out.o}",
+      "cat declared.txt ${in.other} > ${out.o}", "cat ../../../../../../secret.txt > ${out.o}",
       "cat ${project}/secret.txt > ${out.o}",
     ])
   func declared(command: String) async throws {

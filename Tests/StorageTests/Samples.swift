@@ -31,6 +31,11 @@ func files(below folder: String) throws -> [String] {
   }.sorted()
 }
 
+/// What lies in a store's staging but for the locks.
+func leftovers(in store: String) throws -> [String] {
+  try files(below: store + "/staging").filter { !$0.hasPrefix("locks/") }
+}
+
 func runRow(_ verb: String = "run", pipeline: String = "Pipelines/clips.yaml") -> RunRow {
   RunRow(
     started: 1_700_000_000, arguments: ["fathom", "run", "a b"], user: "ada", host: "here",

@@ -87,6 +87,7 @@ import Testing
     let object = try writable.put(Array("kept".utf8))
     let record = ActionRecord(key: digest("key"), outputs: [], seconds: 1)
     try writable.save(record)
+    writable.endStaging()
     try #require(disk.makeReadOnly())
 
     let store = try ContentStore(path: path)

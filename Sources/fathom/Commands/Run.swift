@@ -78,6 +78,7 @@ struct Run: AsyncParsableCommand {
       sourceChanges: { GitChanges.of(project: session.project.root, store: store) })
     let runner = Runner(setup)
     let signals = Signals(interrupting: runner)
+    defer { store.endStaging() }
     let summary = try await runner.run()
     if !common.json {
       Terminal.standardError.write(RunText.summary(summary, .standardError) + "\n")
