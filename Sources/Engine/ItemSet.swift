@@ -93,7 +93,12 @@ public struct ItemSet: Sendable {
 
   public func index(of key: Digest) -> Int? { indexByKey[key] }
 
-  public func input(_ index: Int, port: Int) -> Artifact { inputs[port][index] }
+  /// The item as a unit takes it.
+  func unitItem(_ index: Int) -> Unit.Item {
+    var artifacts: [String: Artifact] = [:]
+    for (place, port) in ports.enumerated() { artifacts[port] = inputs[place][index] }
+    return Unit.Item(index: index, id: id(index), key: keys[index], inputs: artifacts)
+  }
 
   /// Whether an item of this id had a result before, of whatever input.
   public func wasKnown(_ index: Int) -> Bool { knownItems.contains(id(index)) }

@@ -15,13 +15,19 @@ struct Unit: Sendable {
   }
 
   var instance: Instance
-  /// Of the action, or of the `each:` action without its items: names the checkpoint folder.
+  /// Of the action, or of the `each:` action without its items.
   var key: Digest
   var inputs: [Assessor.ResolvedInput]
   var items: [Item]?
   /// The user's files that the key was made with: absolute path and digest.
   var sources: [SourceFiles.Listing]
   var attempt: Int
+
+  /// Names the checkpoint folder. Commands run for one item at a time, each with its own.
+  var checkpointKey: Digest {
+    if case .command = instance.work, let item = items?.first { return item.key }
+    return key
+  }
 }
 
 /// Finds the bytes behind a digest.
@@ -50,6 +56,8 @@ struct JobFolder {
     var path: String
     var digest: Digest
     var stamp: FileStamp?
+    /// The artifact that it belongs to, where only one item reads it.
+    var itemArtifact: Digest?
   }
 
   init(path: String, unit: Unit, places: Places, machine: JobMachine) {
@@ -120,7 +128,9 @@ struct JobFolder {
       for (number, item) in own.enumerated() {
         var paths: [String: String] = [:]
         for (port, artifact) in item.inputs {
+          let first = read.count
           paths[port] = try give(artifact, folderAt: "\(layout.inputs)/items/\(number)/\(port)")
+          for index in first..<read.count { read[index].itemArtifact = artifact.digest }
         }
         items?.append(JobItem(id: item.id, inputs: paths))
       }

@@ -13,18 +13,19 @@ extension RunDriver {
   func startLane(
     _ id: Int, _ index: Int, _ group: inout ThrowingTaskGroup<Event, any Error>
   ) throws {
-    guard var execution = executions[index], let set = execution.miss.items else { return }
+    guard let execution = executions[index] else { return }
     let instance = plan.instances[index]
     let size = batchSize(execution, instance)
     var items: [Unit.Item] = []
     var locks: [any ActionLock] = []
     var rest = execution.queue[...]
-    while items.count < size, let item = rest.popFirst() {
-      guard let lock = try setup.store.tryLock(set.keys[item]) else {
+    while items.count < size, let item = rest.popFirst(), let key = execution.miss.items?.keys[item]
+    {
+      guard let lock = try setup.store.tryLock(key) else {
         execution.busy.append(item)
         continue
       }
-      if execution.miss.cause != .forced, let record = try setup.cache.record(for: set.keys[item]),
+      if execution.miss.cause != .forced, let record = try setup.cache.record(for: key),
         record.outputs.allSatisfy({ assessor.isPresent($0.artifact) })
       {
         lock.unlock()
@@ -33,23 +34,21 @@ extension RunDriver {
         continue
       }
       locks.append(lock)
-      var inputs: [String: Artifact] = [:]
-      for (place, port) in set.ports.enumerated() { inputs[port] = set.input(item, port: place) }
-      items.append(Unit.Item(index: item, id: set.id(item), key: set.keys[item], inputs: inputs))
+      if let described = execution.miss.items?.unitItem(item) { items.append(described) }
     }
     execution.queue = Array(rest)
-    executions[index] = execution
     guard !items.isEmpty else {
       release(id)
-      executions[index]?.lanes -= 1
+      execution.lanes -= 1
       try settleItems(index, &group)
       return
     }
+    guard let base = execution.miss.items?.base else { return }
     let attempt = (items.map { execution.attempts[$0.index] ?? 0 }.max() ?? 0) + 1
     launch(
       id, index,
       Unit(
-        instance: instance, key: set.base, inputs: execution.miss.inputs, items: items,
+        instance: instance, key: base, inputs: execution.miss.inputs, items: items,
         sources: assessor.files.listings(of: instance), attempt: attempt),
       locks: locks, &group)
   }
@@ -68,7 +67,7 @@ extension RunDriver {
     _ group: inout ThrowingTaskGroup<Event, any Error>
   ) throws {
     let index = flight.instance
-    guard var execution = executions[index] else { return }
+    guard let execution = executions[index] else { return }
     let instance = flight.unit.instance
     execution.lanes -= 1
     var retried = 0
@@ -101,13 +100,13 @@ extension RunDriver {
         if interruption.isRaised {
           execution.reports.append(
             itemReport(item, .interrupted, error: failure.message, result: nil))
-        } else if tries <= setup.retries ?? instance.retries.times {
+        } else if tries <= setup.retries ?? instance.retries.times, !failure.inputChanged {
           execution.resting.append(item.item.index)
           retried = max(retried, tries)
         } else {
           execution.failures.append(failure)
           execution.reports.append(itemReport(item, .failed, error: failure.message, result: nil))
-          if instance.skipsFailedItems {
+          if instance.skipsFailedItems && !failure.inputChanged {
             observer.observe(
               .message(
                 instance: instance.address, item: item.item.id,
@@ -119,7 +118,6 @@ extension RunDriver {
       }
     }
     execution.queue = result.untouched.map(\.index) + execution.queue
-    executions[index] = execution
     if interruption.isRaised {
       if execution.lanes == 0 { interrupted(index) }
       return
@@ -162,10 +160,11 @@ extension RunDriver {
   func finishItems(_ index: Int) throws {
     guard let execution = executions[index] else { return }
     let instance = plan.instances[index]
-    if let first = execution.failures.first, !instance.skipsFailedItems {
+    let serious = execution.failures.filter { !instance.skipsFailedItems || $0.inputChanged }
+    if let first = serious.first {
       var failure = first
-      if execution.failures.count > 1 {
-        failure.message += " (and \(execution.failures.count - 1) more items failed)"
+      if serious.count > 1 {
+        failure.message += " (and \(serious.count - 1) more items failed)"
       }
       fail(index, failure)
       return
@@ -192,6 +191,7 @@ extension RunDriver {
       skipped: execution.failures.compactMap(\.item).sorted(),
       seconds: execution.reports.reduce(0) { $0 + $1.ended - $1.started })
     try save(record, index, execution)
+    setup.store.removeCheckpointFolder(for: items.base)
     return record
   }
 }

@@ -155,14 +155,15 @@ extension RunDriver {
     case .failure(let failure):
       if interruption.isRaised {
         interrupted(index)
-      } else if execution.attempt <= setup.retries ?? instance.retries.times {
-        executions[index]?.attempt += 1
+      } else if execution.attempt <= setup.retries ?? instance.retries.times, !failure.inputChanged
+      {
         let pauseSeconds =
           instance.retries.backoffSeconds * Double(1 << min(execution.attempt - 1, 20))
+        execution.attempt += 1
         observer.observe(
           .waiting(
             instance: instance.address,
-            reason: "\(failure.message); attempt \(execution.attempt + 1) in \(pauseSeconds) s"))
+            reason: "\(failure.message); attempt \(execution.attempt) in \(pauseSeconds) s"))
         pause(seconds: pauseSeconds, instance: index, &group)
       } else {
         fail(index, failure)
@@ -173,12 +174,11 @@ extension RunDriver {
 
   func note(_ result: UnitResult, _ flight: Flight) {
     guard let outcome = result.outcome else { return }
-    guard var execution = executions[flight.instance] else { return }
+    guard let execution = executions[flight.instance] else { return }
     execution.last = outcome
     execution.cpuSeconds += outcome.cpuSeconds
     execution.maxResidentBytes = max(execution.maxResidentBytes, outcome.maxResidentBytes)
     execution.metrics += result.metrics
     execution.logDigest = result.logDigest ?? execution.logDigest
-    executions[flight.instance] = execution
   }
 }

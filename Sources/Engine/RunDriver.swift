@@ -24,8 +24,8 @@ final class RunDriver {
     case described(SourceChanges?)
   }
 
-  /// A miss on its way.
-  struct Execution {
+  /// A miss on its way. A class, so that nothing of its item set is ever copied.
+  final class Execution {
     var miss: Assessor.Miss
     var reason: Reason
     var queued: Double
@@ -50,6 +50,12 @@ final class RunDriver {
     var cachedItems = 0
     /// How many items were executed with success.
     var endedItems = 0
+
+    init(miss: Assessor.Miss, reason: Reason, queued: Double) {
+      self.miss = miss
+      self.reason = reason
+      self.queued = queued
+    }
   }
 
   struct Flight {
@@ -229,7 +235,7 @@ final class RunDriver {
     _ index: Int, _ instance: Instance, _ miss: Assessor.Miss, queue: inout [Int]
   ) throws {
     let reason = try Reason.of(miss, instance: instance, provenance: setup.provenance)
-    var execution = Execution(miss: miss, reason: reason, queued: now)
+    let execution = Execution(miss: miss, reason: reason, queued: now)
     if let items = miss.items {
       execution.queue = items.pending
       execution.cachedItems = items.count - execution.queue.count
@@ -274,14 +280,13 @@ final class RunDriver {
         request(index)
       }
     case .pauseOver(let index):
-      guard var execution = executions[index], !stopping else { return }
+      guard let execution = executions[index], !stopping else { return }
       guard execution.miss.items != nil else {
         request(index)
         return
       }
       execution.queue += execution.resting
       execution.resting = []
-      executions[index] = execution
       requestLane(index)
     case .unit(let id, let result):
       guard let flight = flights.removeValue(forKey: id) else { return }

@@ -31,6 +31,8 @@ public struct Failure: Error, Hashable, Sendable {
   public var logPath: String?
   public var exitCode: Int?
   public var signal: Int?
+  /// A file that it reads changed meanwhile: neither trying again nor leaving it out would help.
+  public var inputChanged = false
 
   public init(
     instance: String, item: String?, message: String, logTail: [String] = [],

@@ -43,7 +43,7 @@ struct UnitRunner: Sendable {
   func run(_ unit: Unit) async throws -> UnitResult {
     let path = try store.makeStagingFolder(for: "job")
     defer { if !keepsStaging { store.removeStagingFolder(path) } }
-    let checkpoint = try store.checkpointFolder(for: unit.key)
+    let checkpoint = try store.checkpointFolder(for: unit.checkpointKey)
     var folder = JobFolder(path: path, unit: unit, places: places, machine: machine)
     let request: JobRequest
     do {
@@ -63,17 +63,19 @@ struct UnitRunner: Sendable {
         instance: unit.instance.address, item: nil, message: message, logTail: log.tail,
         logPath: log.path, exitCode: outcome.exitCode, signal: outcome.signal)
     }
-    if let path = try firstChangedInput(of: unit, folder) {
-      var changed = wholeFailure(of: unit, failure(inputChanged(path, unit).message))
-      changed.outcome = outcome
-      changed.logDigest = log.digest
-      return changed
+    let changed = try changedInputs(of: unit, folder)
+    if let path = changed.shared {
+      var failed = wholeFailure(of: unit, inputChanged(path, unit))
+      failed.outcome = outcome
+      failed.logDigest = log.digest
+      return failed
     }
     let taker = JobOutputs(
       layout: folder.layout, instance: unit.instance, store: store,
       sizes: unit.items == nil ? sizes(of: unit) : [:])
     if let items = unit.items {
-      try collectItems(items, unit, outcome, collector, taker, failure, into: &result)
+      try collectItems(
+        items, unit, outcome, collector, taker, changed.items, failure, into: &result)
     } else if outcome.succeeded {
       do {
         let isCommand = if case .command = unit.instance.work { true } else { false }
@@ -89,13 +91,17 @@ struct UnitRunner: Sendable {
     } else {
       result.outputs = .failure(failure(collector.failureMessage ?? ending(outcome, unit)))
     }
-    if case .success = result.outputs { store.removeCheckpointFolder(for: unit.key) }
+    let succeeded = if case .success = result.outputs { true } else { false }
+    if succeeded || (unit.checkpointKey != unit.key && outcome.succeeded) {
+      store.removeCheckpointFolder(for: unit.checkpointKey)
+    }
     return result
   }
 
   private func collectItems(
     _ items: [Unit.Item], _ unit: Unit, _ outcome: JobOutcome, _ collector: EventCollector,
-    _ taker: JobOutputs, _ failure: (String) -> Failure, into result: inout UnitResult
+    _ taker: JobOutputs, _ changed: [Digest: String], _ failure: (String) -> Failure,
+    into result: inout UnitResult
   ) throws {
     var started = outcome.started
     let isCommand = if case .command = unit.instance.work { true } else { false }
@@ -113,7 +119,11 @@ struct UnitRunner: Sendable {
         end(.failure(failure), at: time)
       }
       do {
-        if isCommand {
+        if let path = item.inputs.values.compactMap({ changed[$0.digest] }).first {
+          var problem = inputChanged(path, unit)
+          problem.item = item.id
+          end(.failure(problem), at: outcome.ended)
+        } else if isCommand {
           // A command runs for one item at a time.
           if outcome.succeeded {
             let files = unit.sources.first?.paths ?? []
@@ -157,9 +167,11 @@ struct UnitRunner: Sendable {
   }
 
   private func inputChanged(_ path: String, _ unit: Unit) -> Failure {
-    Failure(
+    var failure = Failure(
       instance: unit.instance.address, item: nil,
       message: "input changed while the job ran: '\(path)'; nothing was stored; run again")
+    failure.inputChanged = true
+    return failure
   }
 
   private func wholeFailure(of unit: Unit, _ failure: Failure) -> UnitResult {
@@ -178,21 +190,27 @@ struct UnitRunner: Sendable {
   }
 
   /// The user's files are digested again where their stamp moved; objects are checked likewise.
-  private func firstChangedInput(of unit: Unit, _ folder: JobFolder) throws -> String? {
+  ///
+  /// - Returns: a changed file that all of the unit reads, and those that items read, by the
+  ///   digest of the item's artifact.
+  private func changedInputs(of unit: Unit, _ folder: JobFolder) throws -> (
+    shared: String?, items: [Digest: String]
+  ) {
     for listing in unit.sources where !listing.paths.isEmpty {
       let now = try digests.digests(of: listing.paths.indices.map(listing.absolute))
       for index in listing.paths.indices where now[index]?.digest != listing.digests[index].digest {
-        return listing.paths[index]
+        return (listing.paths[index], [:])
       }
     }
+    var items: [Digest: String] = [:]
     for file in folder.read where FileStamp(path: file.path) != file.stamp {
       let now = try digests.digests(of: [file.path])
-      guard now[0]?.digest == file.digest else {
-        if places.references[file.digest] == nil { store.quarantine(file.digest) }
-        return file.path
-      }
+      guard now[0]?.digest != file.digest else { continue }
+      if places.references[file.digest] == nil { store.quarantine(file.digest) }
+      guard let artifact = file.itemArtifact else { return (file.path, [:]) }
+      items[artifact] = file.path
     }
-    return nil
+    return (nil, items)
   }
 
   private func sizes(of unit: Unit) -> [Digest: Int] {
