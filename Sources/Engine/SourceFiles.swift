@@ -60,7 +60,9 @@ public final class SourceFiles {
   private let project: String
   private let digests: any FileDigests
   private var byPatterns: [[String]: Listing] = [:]
-  private var byFolder: [String: Listing] = [:]
+  private var byFolder: [String: Listing] = [:] { didSet { knownPlaces = nil } }
+  /// Made when it is asked for, and again once there is another folder.
+  private var knownPlaces: [Digest: String]?
 
   public init(project: String, digests: any FileDigests) {
     self.project = project
@@ -112,15 +114,17 @@ public final class SourceFiles {
   }
 
   /// Where files known by digest lie: what imported artifacts, which are not copied, refer to.
-  public private(set) lazy var places: [Digest: String] = {
+  public var places: [Digest: String] {
+    if let knownPlaces { return knownPlaces }
     var places: [Digest: String] = [:]
     for listing in byFolder.values {
       for index in listing.paths.indices {
         places[listing.digests[index].digest] = listing.absolute(index)
       }
     }
+    knownPlaces = places
     return places
-  }()
+  }
 
   /// The first of an instance's files that no longer has the digest its key was made with.
   public func firstChanged(of instance: Instance) throws -> String? {
