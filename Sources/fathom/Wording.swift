@@ -2,10 +2,10 @@ import Foundation
 
 /// Numbers and times as people read them.
 enum Wording {
-  /// `0.4s`, `1m32s`, `3h12m`, `2d4h`.
+  /// `40ms`, `1.4s`, `1m32s`, `3h12m`, `2d4h`.
   static func duration(_ seconds: Double) -> String {
     guard seconds.isFinite, seconds >= 0 else { return "?" }
-    if seconds < 0.0095 { return "\(Int((seconds * 1000).rounded()))ms" }
+    if seconds < 0.9995 { return "\(Int((seconds * 1000).rounded()))ms" }
     if seconds < 9.95 { return decimal(seconds, 1) + "s" }
     let whole = Int(seconds.rounded())
     switch whole {
