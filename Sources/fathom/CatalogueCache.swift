@@ -50,24 +50,14 @@ enum CatalogueCache {
   }
 
   private static func ask(_ worker: String) throws -> Data {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: worker)
-    process.arguments = ["catalogue"]
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardInput = FileHandle.nullDevice
     do {
-      try process.run()
+      let (status, data) = try Program.run([worker, "catalogue"])
+      if status == 0 { return data }
     } catch {
       throw EnvironmentError(.worker, "cannot start '\(worker)'", cause: "\(error)")
     }
-    let data = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else {
-      throw EnvironmentError(
-        .worker, "'\(worker) catalogue' failed with status \(process.terminationStatus)")
-    }
-    return data
+    throw EnvironmentError(
+      .worker, "'\(worker) catalogue' failed; build it anew with 'make build'")
   }
 
   /// A cache that cannot be written only costs time.

@@ -78,16 +78,9 @@ enum GitChanges {
   }
 
   private static func git(_ arguments: [String], in folder: String) -> Data? {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = ["git", "-C", folder] + arguments
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    process.standardInput = FileHandle.nullDevice
-    guard (try? process.run()) != nil else { return nil }
-    let data = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return process.terminationStatus == 0 ? data : nil
+    guard let (status, data) = try? Program.run(["git", "-C", folder] + arguments, quiet: true),
+      status == 0
+    else { return nil }
+    return data
   }
 }

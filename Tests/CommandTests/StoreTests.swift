@@ -24,11 +24,14 @@ final class SmallDisk: Sendable {
 
   deinit { umount2(path, Int32(MNT_DETACH)) }
 
-  func makeReadOnly() throws {
-    guard
-      mount("fathom-test", path, "tmpfs", UInt(MS_REMOUNT | MS_RDONLY), "")
-        == 0
-    else { throw Problem("cannot remount: \(String(cString: strerror(errno)))") }
+  /// The launcher of the last job may still be on its way out.
+  func makeReadOnly() async throws {
+    for _ in 0..<50 {
+      if mount("fathom-test", path, "tmpfs", UInt(MS_REMOUNT | MS_RDONLY), "") == 0 { return }
+      guard errno == EBUSY else { break }
+      try await Task.sleep(for: .milliseconds(100))
+    }
+    throw Problem("cannot remount: \(String(cString: strerror(errno)))")
   }
 }
 
@@ -93,7 +96,7 @@ struct StoreTests {
     let disk = try SmallDisk(at: bench.scratch.path + "/store", bytes: 4 << 20)
     bench.environment["FATHOM_STORE"] = disk.path
     try await bench.run(expecting: ["word", "large"])
-    try disk.makeReadOnly()
+    try await disk.makeReadOnly()
     try await bench.run(expecting: [])
     #expect(try await bench.fathom("plan").code == 0)
     try bench.edit("echo word", to: "echo words")

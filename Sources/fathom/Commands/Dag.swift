@@ -48,28 +48,11 @@ struct Dag: ParsableCommand {
   }
 
   private func svg(of dot: String) throws -> String {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = ["dot", "-Tsvg"]
-    let input = Pipe()
-    let output = Pipe()
-    process.standardInput = input
-    process.standardOutput = output
-    do {
-      try process.run()
-      // Graphviz reads all of its input before it writes.
-      try input.fileHandleForWriting.write(contentsOf: Data(dot.utf8))
-      try input.fileHandleForWriting.close()
-    } catch {
-      throw EnvironmentError(.worker, "cannot start graphviz", cause: "\(error)")
+    if let (status, data) = try? Program.run(["dot", "-Tsvg"], input: Data(dot.utf8)), status == 0 {
+      return String(decoding: data, as: UTF8.self)
     }
-    let data = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else {
-      throw EnvironmentError(
-        .worker, "graphviz is needed for SVG: install it (apt-get install graphviz)")
-    }
-    return String(decoding: data, as: UTF8.self)
+    throw EnvironmentError(
+      .worker, "graphviz is needed for SVG: install it (apt-get install graphviz)")
   }
 }
 
