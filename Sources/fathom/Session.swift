@@ -6,6 +6,7 @@ import Glibc
 import Pipelines
 import StageKit
 import Storage
+import Synchronization
 
 /// A project that a verb works on: its folder, settings, store and database.
 struct Session {
@@ -45,9 +46,15 @@ struct Session {
     return store
   }
 
+  /// Stays open until the process ends: closing it would move its log into the database file and
+  /// wait for the disk, at the end of every run.
   func openDatabase() throws -> ProvenanceDatabase {
-    try ProvenanceDatabase(path: project.database, project: project.root)
+    let database = try ProvenanceDatabase(path: project.database, project: project.root)
+    Session.open.withLock { $0.append(database) }
+    return database
   }
+
+  private static let open = Mutex<[ProvenanceDatabase]>([])
 
   /// Works beside a run that writes, and where nothing may be written.
   func readDatabase() throws -> ProvenanceDatabase {
