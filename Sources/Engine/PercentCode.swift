@@ -50,6 +50,8 @@ enum PercentCode {
 extension PercentCode {
   /// A name that is one path component: `/` and leading dots are encoded as well.
   static func fileName(_ text: String) -> String {
+    let plain = text.utf8.allSatisfy { !isSpecial($0) && $0 != UInt8(ascii: "/") }
+    if plain, text.utf8.count <= 200, text.utf8.first != UInt8(ascii: ".") { return text }
     var name = encode(text).replacing("/", with: "%2F")
     if name.hasPrefix(".") { name = "%2E" + name.dropFirst() }
     guard name.utf8.count > 200 else { return name }

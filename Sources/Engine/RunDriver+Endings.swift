@@ -10,9 +10,11 @@ extension RunDriver {
     reason: String = ""
   ) throws {
     let instance = plan.instances[index]
-    let ranBefore = producers(of: index).contains { producer in
-      guard let decision = assessor.resolved[producer]?.decision else { return false }
-      return decision == .run || decision == .cutOff
+    let ranBefore = instance.inputs.contains { binding in
+      binding.sources.contains { source in
+        let decision = assessor.resolved[source.producer]?.decision
+        return decision == .run || decision == .cutOff
+      }
     }
     let decision = ranBefore ? Decision.cutOff : .hit
     assessor.resolve(index, with: record, decision: decision)

@@ -59,7 +59,8 @@ extension RunDriver {
     if (setup.timeoutSeconds ?? instance.timeoutSeconds) != nil { return 1 }
     guard let seconds = execution.meanItemSeconds else { return 1 }
     let share = (execution.queue.count + execution.lanes * 2 - 1) / (execution.lanes * 2)
-    return max(1, min(share, Int(2 / max(seconds, 0.002)), 512))
+    // Each item holds a lock, which is an open file.
+    return max(1, min(share, Int(2 / max(seconds, 0.002)), 128))
   }
 
   func take(

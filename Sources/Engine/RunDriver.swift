@@ -70,7 +70,8 @@ final class RunDriver {
   let observer: EventRecorder
   let assessor: Assessor
   let links: LatestLinks
-  var states: [Int: State] = [:]
+  /// Of each instance of the plan; `nil` outside the selection.
+  var states: [State?]
   var executions: [Int: Execution] = [:]
   var consumers: [[Int]]
   var depth: [Int]
@@ -102,6 +103,7 @@ final class RunDriver {
       project: setup.project, pipeline: setup.plan.name, store: setup.store,
       provenance: setup.provenance, files: assessor.files)
     scheduler = Scheduler(capacity: setup.capacity)
+    states = Array(repeating: nil, count: setup.plan.instances.count)
     consumers = Array(repeating: [], count: setup.plan.instances.count)
     depth = Array(repeating: 0, count: setup.plan.instances.count)
     for index in plan.instances.indices.reversed() where setup.selection.contains(index) {
@@ -113,7 +115,7 @@ final class RunDriver {
     }
   }
 
-  func run() async throws -> RunOutcome {
+  func run(isolation: isolated (any Actor)? = #isolation) async throws -> RunOutcome {
     let begun = now
     run = try setup.provenance.begin(setup.row)
     var status = RunStatus.failed
@@ -138,12 +140,13 @@ final class RunDriver {
     return summary
   }
 
-  func execute() async throws {
+  func execute(isolation: isolated (any Actor)? = #isolation) async throws {
     try sweep(from: plan.instances.indices.filter { setup.selection.contains($0) })
     let cached = (counts[.hit] ?? 0) + (counts[.cutOff] ?? 0)
     observer.observe(.planned(total: setup.selection.count, cached: cached))
     try refuseImpossibleRequests()
     guard !executions.isEmpty else { return }
+    setup.willExecute()
     try flush()
     try await withThrowingTaskGroup(of: Event.self) { group in
       do {

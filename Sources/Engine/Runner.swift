@@ -38,6 +38,8 @@ public struct RunSetup: Sendable {
   /// Leaves job folders behind, to be looked at.
   public var keepsStaging: Bool
   public var row: RunRow
+  /// Called once, before the first job starts; never in a run without work.
+  public var willExecute: @Sendable () -> Void = {}
   /// Compares the working tree with its commit; `nil` where there is no repository.
   public var sourceChanges: @Sendable () -> SourceChanges?
 
@@ -91,7 +93,8 @@ public final class Runner: Sendable {
     setup.executor.stop(force: times > 1)
   }
 
-  public func run() async throws -> RunOutcome {
+  /// Runs on the caller's actor, so that a run without work never changes its thread.
+  public func run(isolation: isolated (any Actor)? = #isolation) async throws -> RunOutcome {
     try await RunDriver(setup, interruption).run()
   }
 }

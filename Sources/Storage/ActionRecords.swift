@@ -10,7 +10,7 @@ extension ContentStore: ActionCache {
       if errno == ENOENT { return nil }
       throw failure(.reading, path)
     }
-    return ActionRecord(text: try file.readAll(), key: key)
+    return ActionRecord(text: try file.readAll(expecting: 1024), key: key)
   }
 
   public func save(_ record: ActionRecord) throws {

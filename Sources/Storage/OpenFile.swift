@@ -109,9 +109,11 @@ struct OpenFile: ~Copyable {
   }
 
   /// All bytes of a regular file.
-  func readAll() throws -> [UInt8] {
-    // One byte more than there are shows in one call that the end was reached.
-    let expected = Int(try status().st_size) + 1
+  ///
+  /// - Parameter expected: about how many there are; the file is asked where this is not given.
+  func readAll(expecting expected: Int? = nil) throws -> [UInt8] {
+    // Room for one byte more than there are shows in one call that the end was reached.
+    let expected = try expected ?? Int(status().st_size) + 1
     var bytes: [UInt8] = []
     while true {
       let room = max(expected - bytes.count, 512)
@@ -119,7 +121,7 @@ struct OpenFile: ~Copyable {
         count = try readSome(into: UnsafeMutableRawBufferPointer(buffer))
       }
       if bytes.isEmpty { bytes = part } else { bytes += part }
-      if part.isEmpty || bytes.count == expected - 1 { return bytes }
+      if part.count < room { return bytes }
     }
   }
 

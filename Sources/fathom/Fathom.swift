@@ -21,10 +21,12 @@ struct Fathom: AsyncParsableCommand {
       CommandGroup(name: "Check:", subcommands: [Validate.self, SchemaVerb.self, Completion.self]),
     ])
 
-  static func main() async {
+  @MainActor static func main() async {
     do {
       var command = try parsed()
-      if var asynchronous = command as? any AsyncParsableCommand {
+      if let run = command as? Run {
+        try await run.perform()
+      } else if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {
         try command.run()

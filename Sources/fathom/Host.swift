@@ -51,6 +51,14 @@ enum Host {
     (0..<64).prefix { access("/dev/nvidia\($0)", F_OK) == 0 }.count
   }
 
+  /// Raises the limit of open files to what the system allows: each item that runs has a lock.
+  static func allowManyFiles() {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+  }
+
   /// The running binary.
   static var binary: String {
     var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))

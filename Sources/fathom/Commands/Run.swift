@@ -23,7 +23,11 @@ struct Run: AsyncParsableCommand {
   @OptionGroup var pipeline: PipelineOptions
   @OptionGroup var options: RunOptions
 
-  func run() async throws {
+  func run() async throws { try await perform() }
+
+  /// On the main thread: a run without work needs no other one, and starting one takes longer than
+  /// much of what it does.
+  @MainActor func perform() async throws {
     try common.begin()
     if options.dryRun {
       try PlanVerb.print(common: common, pipeline: pipeline, force: options.force)
@@ -48,7 +52,7 @@ struct Run: AsyncParsableCommand {
       }
     let environment = Environment.all
     let processor = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
-    let setup = RunSetup(
+    var setup = RunSetup(
       plan: plan, selection: selection.needed, forced: options.force ? selection.chosen : [],
       store: store, cache: store, digests: database, provenance: database,
       executor: LocalExecutor(), observer: observer, environment: environment,
@@ -76,8 +80,13 @@ struct Run: AsyncParsableCommand {
       readable: session.configuration.readable.map(session.absolute),
       keepsStaging: false, row: try session.runRow(plan, verb: "run", database),
       sourceChanges: { GitChanges.of(project: session.project.root, store: store) })
+    let signals = Signals()
+    setup.willExecute = {
+      Host.allowManyFiles()
+      signals.listen()
+    }
     let runner = Runner(setup)
-    let signals = Signals(interrupting: runner)
+    signals.runner.withLock { $0 = runner }
     defer { store.endStaging() }
     let summary = try await runner.run()
     if !common.json {
@@ -156,33 +165,32 @@ struct RunOptions: ParsableArguments {
 }
 
 /// Turns the first SIGINT or SIGTERM into a polite stop and the second into a hard one.
-final class Signals {
-  private let sources: [any DispatchSourceSignal]
-  private let received: Received
+final class Signals: Sendable {
+  let runner = Mutex<Runner?>(nil)
+  private let received = Atomic<Int32>(0)
+  private let sources = Mutex<[any DispatchSourceSignal]>([])
 
-  private final class Received: Sendable {
-    let first = Atomic<Int32>(0)
+  /// Until this is called signals do what they always do.
+  func listen() {
+    for number in [SIGINT, SIGTERM, SIGHUP] {
+      signal(number, SIG_IGN)
+      sources.withLock { sources in
+        let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+        source.setEventHandler { [weak self] in self?.receive(number) }
+        source.resume()
+        sources.append(source)
+      }
+    }
   }
 
-  init(interrupting runner: Runner) {
-    let received = Received()
-    self.received = received
-    sources = [SIGINT, SIGTERM, SIGHUP].map { number in
-      signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-      source.setEventHandler {
-        _ = received.first.compareExchange(
-          expected: 0, desired: number, ordering: .relaxed)
-        runner.interrupt()
-      }
-      source.resume()
-      return source
-    }
+  private func receive(_ number: Int32) {
+    _ = received.compareExchange(expected: 0, desired: number, ordering: .relaxed)
+    runner.withLock { $0 }?.interrupt()
   }
 
   /// The signal that came first.
   var first: Int32? {
-    let number = received.first.load(ordering: .relaxed)
+    let number = received.load(ordering: .relaxed)
     return number == 0 ? nil : number
   }
 }
