@@ -84,6 +84,8 @@ final class RunDriver {
   var activeKeys: [Digest: Int] = [:]
   var followers: [Int: [Int]] = [:]
   var leaders: [Int: String] = [:]
+  /// Instances whose objects were lost, and that were therefore looked at again.
+  var reopened: Set<Int> = []
   var reports: [JobReport] = []
   var run = 0
   var stopping = false
@@ -218,6 +220,12 @@ final class RunDriver {
       let lost = assessor.producersWithLostObjects(of: miss)
       if !lost.isEmpty {
         for producer in lost {
+          guard reopened.insert(producer).inserted else {
+            throw EnvironmentError(
+              .integrity,
+              "objects of '\(plan.instances[producer].address)' are gone right after it was looked at again; "
+                + "does another program delete files of the store?")
+          }
           try setup.cache.forget(assessor.key(of: producer).digest)
           assessor.unresolve(producer)
           reopen(producer)

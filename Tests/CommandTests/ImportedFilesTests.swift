@@ -1,0 +1,63 @@
+import Foundation
+import Testing
+
+@Suite("Imported files", .aFewAtATime)
+struct ImportedFilesTests {
+  private static let two = """
+    params: { word: a }
+    stages:
+      one: { uses: import, with: { path: first } }
+      two: { uses: import, with: { path: second } }
+      read_one:
+        run: cat ${in.v} > ${out.o}; echo ${params.word} >> ${out.o}
+        each: v
+        in: { v: one.videos }
+        out: { o: o.txt }
+      read_two:
+        run: cat ${in.v} > ${out.o}; echo ${params.word} >> ${out.o}
+        each: v
+        in: { v: two.videos }
+        out: { o: o.txt }
+
+    """
+
+  @Test("are found where they lie, also where several folders are imported")
+  func severalImports() async throws {
+    let bench = try Workbench(
+      Self.two, files: ["first/a.mp4": "a\n", "second/b.mp4": "b\n", "second/c.mp4": "c\n"])
+    try await bench.run(expecting: ["one", "two", "read_one", "read_two"])
+    try await bench.run("-S", "word=z", expecting: ["read_one", "read_two"])
+    #expect(try bench.latest("read_one/o/a.mp4") == "a\nz\n")
+    #expect(try bench.latest("read_two/o/c.mp4") == "c\nz\n")
+    try bench.write("new\n", to: "second/c.mp4")
+    try await bench.run("-S", "word=z", expecting: ["two", "read_two"])
+    #expect(try await bench.ranItems() == ["read_two c.mp4"])
+  }
+
+  @Test("may be more than a process may have open")
+  func manyItems() async throws {
+    let bench = try Workbench(
+      """
+      stages:
+        shapes:
+          uses: moving_shapes
+          with: { clips: 150, frames: 1, size: [16, 16], codecs: [mjpeg] }
+        frames:
+          uses: decode
+          each: video
+          in: { video: shapes.videos }
+          with: { size: [8, 8] }
+
+      """)
+    let command = "ulimit -S -n 64; exec \(Workbench.binaries)/fathom run -q"
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    process.arguments = ["-c", command]
+    process.currentDirectoryURL = URL(fileURLWithPath: bench.folder)
+    process.environment = bench.environment
+    try process.run()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
+    #expect(try await bench.decisions() == ["shapes": "run", "frames": "run"])
+  }
+}
