@@ -259,6 +259,9 @@ final class RunDriver {
       }
     }
     guard !stopping else { return }
+    for listing in assessor.files.listings(of: instance) where !listing.isSpelledOut {
+      _ = try setup.store.put(listing.listingBytes)
+    }
     executions[index] = execution
     activeKeys[miss.digest] = index
     states[index] = .active

@@ -16,14 +16,16 @@ public final class SourceFiles {
       paths[index].isEmpty ? root : "\(root)/\(paths[index])"
     }
 
-    /// Beyond this many files the key holds one digest of the listing, and an explanation reads
-    /// the listing from the store.
+    /// Beyond this many files the key holds one digest of the listing, which the store keeps for
+    /// explanations (`ListingChange`).
     static let largestSpelledOut = 1000
+
+    var isSpelledOut: Bool { paths.count <= Listing.largestSpelledOut }
 
     func addFields(
       prefix: String, ordered: Bool, position: SourcePosition?, to fields: inout [ActionField]
     ) {
-      if paths.count <= Listing.largestSpelledOut {
+      if isSpelledOut {
         // The order of entries is the user's and part of the key; it needs a name of its own.
         if ordered, paths.count > 1 {
           fields.append(

@@ -1,4 +1,5 @@
 import Foundation
+import StageKit
 import Testing
 
 @Suite("Imported files", .aFewAtATime)
@@ -32,6 +33,23 @@ struct ImportedFilesTests {
     try bench.write("new\n", to: "second/c.mp4")
     try await bench.run("-S", "word=z", expecting: ["two", "read_two"])
     #expect(try await bench.ranItems() == ["read_two c.mp4"])
+  }
+
+  @Test("why names the files that differ among more than a thousand")
+  func longListing() async throws {
+    let bench = try Workbench("stages:\n  many: { uses: import, with: { path: clips } }\n")
+    for number in 0..<1001 { try bench.write("\(number)", to: "clips/\(number).mp4") }
+    try await bench.run(expecting: ["many"])
+    try bench.write("other", to: "clips/7.mp4")
+    try FileManager.default.removeItem(atPath: bench.path("clips/8.mp4"))
+    try bench.write("new", to: "clips/new.mp4")
+    try await bench.run(expecting: ["many"])
+    let change = try await bench.why("many")["with.path/"]
+    #expect(change?["added"]?.elements.map(\.text) == ["new.mp4"])
+    #expect(change?["removed"]?.elements.map(\.text) == ["8.mp4"])
+    #expect(change?["changed"]?.elements.map(\.text) == ["7.mp4"])
+    let text = try await bench.fathom("why", "many").output
+    #expect(text.contains("1 added (new.mp4), 1 removed (8.mp4), 1 changed (7.mp4)"), "\(text)")
   }
 
   @Test("may be more than a process may have open")

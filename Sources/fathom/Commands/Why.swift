@@ -29,7 +29,8 @@ struct Why: ParsableCommand {
     let plan = try? session.load(path, pipeline, needsFiles: false)
     var answers: [WhyAnswer] = []
     for name in try names(targets, plan, database) {
-      answers.append(try WhyAnswer(of: name, in: database, plan: plan))
+      answers.append(
+        try WhyAnswer(of: name, in: database, plan: plan, store: try? session.openStore()))
     }
     if common.json {
       let document: Value = ["schema_version": 1, "answers": .list(answers.map(\.value))]
@@ -71,10 +72,14 @@ struct WhyAnswer {
   /// The run of the job it was compared with.
   let comparedRun: RecordedRun?
   let items: [ItemReport]
+  /// By component: what changed in a long listing of files, while the store has it.
+  private(set) var listings: [String: ListingChange] = [:]
   /// Instances that read this one's outputs, directly or not.
   let consumers: [String]
 
-  init(of instance: String, in database: ProvenanceDatabase, plan: Plan?) throws {
+  init(
+    of instance: String, in database: ProvenanceDatabase, plan: Plan?, store: ContentStore?
+  ) throws {
     self.instance = instance
     job = try database.newestJob(of: instance, executed: false)
     let own = job
@@ -94,6 +99,14 @@ struct WhyAnswer {
     } else {
       explanation = nil
       comparedRun = nil
+    }
+    for change in explanation?.changes ?? [] where change.path.hasSuffix("/") {
+      if let old = change.old.flatMap({ Digest(hex: $0.text) }),
+        let new = change.new.flatMap({ Digest(hex: $0.text) }),
+        let before = try? store?.read(old), let after = try? store?.read(new)
+      {
+        listings[change.path] = ListingChange(from: before, to: after)
+      }
     }
     let index = plan?.instances.firstIndex { $0.address == instance }
     consumers =
@@ -140,6 +153,18 @@ struct WhyAnswer {
   /// `  with.clusters  8 → 9   Pipelines/clips.yaml:14:28`; texts of several lines, or long ones,
   /// one below the other.
   private func describe(_ change: Explanation.Change) -> String {
+    if let listing = listings[change.path] {
+      func phrase(_ word: String, _ paths: [String]) -> String? {
+        guard let first = paths.first else { return nil }
+        return "\(paths.count) \(word) (\(first.printable)\(paths.count > 1 ? ", …" : ""))"
+      }
+      let parts = [
+        phrase("added", listing.added), phrase("removed", listing.removed),
+        phrase("changed", listing.changed),
+      ].compactMap { $0 }
+      let place = change.position.map { "   \($0)" } ?? ""
+      return "  \(change.path)  \(parts.joined(separator: ", "))\(place)\n"
+    }
     let isDigest = ["input", "file"].contains(Explanation.group(of: change.path))
     func shown(_ value: Value?) -> String {
       guard let value else { return "(absent)" }
@@ -164,6 +189,9 @@ struct WhyAnswer {
     let changes = (explanation?.changes ?? []).map { change -> Value in
       [
         "path": .string(change.path), "old": change.old ?? .null, "new": change.new ?? .null,
+        "added": .list((listings[change.path]?.added ?? []).map { .string($0) }),
+        "removed": .list((listings[change.path]?.removed ?? []).map { .string($0) }),
+        "changed": .list((listings[change.path]?.changed ?? []).map { .string($0) }),
         "file": change.position.map { .string($0.path) } ?? .null,
         "line": change.position.map { .integer($0.line) } ?? .null,
         "column": change.position.map { .integer($0.column) } ?? .null,
