@@ -131,12 +131,6 @@ public final class Assessor {
     store.contains(artifact.digest) || files.places[artifact.digest] != nil
   }
 
-  /// Where an artifact's bytes lie.
-  public func place(of digest: Digest) -> String {
-    if !store.contains(digest), let place = files.places[digest] { return place }
-    return store.path(of: digest)
-  }
-
   /// The producers of a miss whose objects are gone, though their records are there.
   public func producersWithLostObjects(of miss: Miss) -> [Int] {
     var lost: Set<Int> = []

@@ -76,8 +76,7 @@ extension RunDriver {
         timeoutSeconds: setup.timeoutSeconds,
         environment: { environment($0, $1, $2, run) }),
       places: Places(store: setup.store, references: assessor.files.places),
-      logs: setup.project.logs(run: run), observer: observer,
-      keepsStaging: setup.keepsStaging)
+      logs: setup.project.logs(run: run), observer: observer)
     group.addTask {
       do {
         return .unit(id, .success(try await runner.run(unit)))

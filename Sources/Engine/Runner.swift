@@ -35,8 +35,6 @@ public struct RunSetup: Sendable {
   public var hidden: [String]
   /// What all `run:` commands may read inside `hidden`.
   public var readable: [String]
-  /// Leaves job folders behind, to be looked at.
-  public var keepsStaging: Bool
   public var row: RunRow
   /// Called once, before the first job starts; never in a run without work.
   public var willExecute: @Sendable () -> Void = {}
@@ -50,7 +48,7 @@ public struct RunSetup: Sendable {
     jobEnvironment: @escaping @Sendable (Instance, JobLayout, String, Int) -> [String: String],
     capacity: Scheduler.Capacity, keepsGoing: Bool, retries: Int?, timeoutSeconds: Double?,
     lockTimeoutSeconds: Double?, worker: String, project: ProjectLayout, hidden: [String],
-    readable: [String], keepsStaging: Bool, row: RunRow,
+    readable: [String], row: RunRow,
     sourceChanges: @escaping @Sendable () -> SourceChanges?
   ) {
     self.plan = plan
@@ -73,7 +71,6 @@ public struct RunSetup: Sendable {
     self.project = project
     self.hidden = hidden
     self.readable = readable
-    self.keepsStaging = keepsStaging
     self.row = row
     self.sourceChanges = sourceChanges
   }

@@ -50,7 +50,6 @@ public struct Scheduler: ~Copyable {
   public init(capacity: Capacity) { free = capacity }
 
   public var runningCount: Int { running.count }
-  public var waitingCount: Int { waiting.count }
 
   /// A request with a name of its own; a higher priority goes first.
   public mutating func add(_ id: Int, resources: Resources, priority: Int) {

@@ -128,27 +128,6 @@ public final class SourceFiles {
     return places
   }
 
-  /// The first of an instance's files that no longer has the digest its key was made with.
-  public func firstChanged(of instance: Instance) throws -> String? {
-    for listing in listings(of: instance) where !listing.paths.isEmpty {
-      let paths = listing.paths.indices.map(listing.absolute)
-      let now = try digests.digests(of: paths)
-      for index in paths.indices where now[index]?.digest != listing.digests[index].digest {
-        return paths[index]
-      }
-    }
-    return nil
-  }
-
-  /// The first of these files that no longer has its digest.
-  public func firstChanged(_ files: [(path: String, digest: Digest)]) throws -> String? {
-    let now = try digests.digests(of: files.map(\.path))
-    for index in files.indices where now[index]?.digest != files[index].digest {
-      return files[index].path
-    }
-    return nil
-  }
-
   func fileOptions(of instance: Instance) -> [Work.Option] {
     guard case .kind(_, _, let options) = instance.work else { return [] }
     return options.filter { $0.namesFiles && $0.value != .null }

@@ -36,13 +36,12 @@ struct UnitRunner: Sendable {
   /// Where logs of this run go: `Artifacts/logs/<run>`.
   let logs: String
   let observer: any RunObserver
-  let keepsStaging: Bool
 
   /// - Throws: `EnvironmentError` where the store or the machine is at fault; a job that fails is
   ///   a result.
   func run(_ unit: Unit) async throws -> UnitResult {
     let path = try store.makeStagingFolder(for: "job")
-    defer { if !keepsStaging { store.removeStagingFolder(path) } }
+    defer { store.removeStagingFolder(path) }
     let checkpoint = try store.checkpointFolder(for: unit.checkpointKey)
     var folder = JobFolder(path: path, unit: unit, places: places, machine: machine)
     let request: JobRequest

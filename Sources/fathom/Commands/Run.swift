@@ -78,7 +78,7 @@ struct Run: AsyncParsableCommand {
       worker: Host.worker, project: session.project,
       hidden: [session.project.root, store.path],
       readable: session.configuration.readable.map(session.absolute),
-      keepsStaging: false, row: try session.runRow(plan, verb: "run", database),
+      row: try session.runRow(plan, verb: "run", database),
       sourceChanges: { GitChanges.of(project: session.project.root, store: store) })
     let signals = Signals()
     setup.willExecute = {
