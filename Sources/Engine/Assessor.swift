@@ -58,6 +58,8 @@ public final class Assessor {
   private let provenance: any Provenance
   private let environment: [String: String]
   private var collections: [Digest: Collection] = [:]
+  /// Instances of whose results an object was missed.
+  private var distrusted: Set<String> = []
 
   public init(
     plan: Plan, store: any ArtifactStore, cache: any ActionCache, provenance: any Provenance,
@@ -83,7 +85,10 @@ public final class Assessor {
   }
 
   /// Makes an instance unknown again, because objects of its result are gone.
-  public func unresolve(_ index: Int) { resolved[index] = nil }
+  public func unresolve(_ index: Int) {
+    resolved[index] = nil
+    distrusted.insert(plan.instances[index].address)
+  }
 
   /// Whether all that the instance reads is known.
   public func isReady(_ index: Int) -> Bool {
@@ -116,7 +121,7 @@ public final class Assessor {
         return .hit(record)
       }
     }
-    if !forced, instance.frozen, let record = try frozenRecord(of: instance) {
+    if !forced, instance.frozen, let record = try latestRecord(of: instance) {
       return .hit(record)
     }
     let inputs = try instance.inputs.map { try resolve($0) }
@@ -139,10 +144,12 @@ public final class Assessor {
       case .one(let artifact):
         if !isComplete(artifact) { lost.formUnion(input.binding.sources.map(\.producer)) }
       case .many(let collection):
-        let needed = miss.items.map { $0.pendingKeys(of: collection) }
-        let gone = collection.entries.contains { entry in
-          (needed == nil || needed!.contains(entry.key)) && !isComplete(entry.artifact)
-        }
+        let gone =
+          if let needed = miss.items?.pendingInputs(of: input.binding.port) {
+            needed.contains { !isComplete($0) }
+          } else {
+            (0..<collection.count).contains { !isComplete(collection.artifact(at: $0)) }
+          }
         if gone { lost.formUnion(input.binding.sources.map(\.producer)) }
       }
     }
@@ -162,7 +169,8 @@ public final class Assessor {
     record.outputs.first { !isPresent($0.artifact) }?.port
   }
 
-  private func frozenRecord(of instance: Instance) throws -> ActionRecord? {
+  /// Of the instance's newest job, where all of it is there.
+  private func latestRecord(of instance: Instance) throws -> ActionRecord? {
     guard let key = try provenance.latestJob(of: instance.address)?.actionKey,
       let record = try cache.record(for: key), missingPort(of: record) == nil
     else { return nil }
@@ -212,18 +220,18 @@ public final class Assessor {
       return ResolvedInput(
         binding: binding, digest: digest, content: .many(try collection(artifact.digest)))
     }
-    var entries: [Collection.Entry] = []
+    var builder = CollectionBuilder(columns: binding.columns)
     for source in binding.sources {
       let artifact = try artifact(source, of: binding)
       guard artifact.form == .collection else {
-        entries.append(Collection.Entry(key: source.key, artifact: artifact))
+        builder.append(source.key, artifact)
         continue
       }
       for entry in try collection(artifact.digest).entries {
-        entries.append(Collection.Entry(key: source.key + entry.key, artifact: entry.artifact))
+        builder.append(source.key + entry.key, entry.artifact)
       }
     }
-    let collection = Collection(columns: binding.columns, entries: entries)
+    let collection = builder.finish()
     if let key = collection.duplicateKey {
       throw Diagnostic(
         .duplicateEntry,
@@ -256,23 +264,24 @@ public final class Assessor {
       instance: instance, base: base, key: key, inputs: inputs,
       skipped: upstreamSkipped(of: instance))
     guard !forced else { return set }
-    try provenance.itemResults(of: base) { result in
-      guard let index = set.index(of: result.key) else {
-        set.noteKnown(result.item)
-        return
-      }
-      if result.outputs.count == instance.outputs.count,
-        result.outputs.allSatisfy({ store.contains($0.digest) })
-      {
-        set.setOutputs(result.outputs, at: index)
-      }
+    let store = store
+    let isPresent: @Sendable (Artifact) -> Bool = { store.contains($0.digest) }
+    let known = { (body: (ItemResult) -> Void) in
+      try self.provenance.itemResults(of: base, body)
     }
+    try set.recall(known, isPresent: try isTrusted(instance) ? nil : isPresent)
     for index in set.pending {
       if let record = try cache.record(for: set.keys[index]), missingPort(of: record) == nil {
         set.setOutputs(record.outputs.map(\.artifact), at: index)
       }
     }
     return set
+  }
+
+  /// Whether the instance's last result is there, as a hit would want it: then so are the items
+  /// that it was made of, and are not looked for one by one.
+  private func isTrusted(_ instance: Instance) throws -> Bool {
+    try !distrusted.contains(instance.address) && latestRecord(of: instance) != nil
   }
 
   private func upstreamSkipped(of instance: Instance) -> Set<String> {

@@ -3,22 +3,26 @@ public import StageKit
 
 /// The items of an `each:` stage: what each reads, and what is known of its result.
 public struct ItemSet: Sendable {
-  /// Key columns, such as `["item"]`.
-  public let columns: [String]
-  /// One key for each item, sorted.
-  public let itemKeys: [[String]]
+  /// A port that is mapped over.
+  private struct Port {
+    var name: String
+    var collection: Collection
+    /// Of each item: the place of its entry.
+    var places: [Int]
+  }
+
   /// The action key of each item.
   public let keys: [Digest]
   /// The `each:` action without its items.
   public let base: Digest
-  /// The ports that are mapped over, in the order of `each:`.
-  public let ports: [String]
   /// How many output ports the stage has.
   public let outputCount: Int
+  /// In the order of `each:`; the first one says which items there are.
+  private let ports: [Port]
   private var done: [Bool]
-  private let inputs: [[Artifact]]
+  /// Of all ports, item by item.
   private var outputs: [Artifact?]
-  private let indexByKey: [Digest: Int]
+  /// Items that had a result before, of whatever input.
   private var knownItems: Set<String> = []
 
   /// - Throws: `Diagnostic` where a port lacks an id that the first one has, all of them listed.
@@ -26,89 +30,116 @@ public struct ItemSet: Sendable {
     instance: Instance, base: Digest, key: ActionKey, inputs: [Assessor.ResolvedInput],
     skipped: Set<String>
   ) throws {
-    var collections: [(binding: InputBinding, collection: Collection)] = []
-    for port in instance.each {
-      guard let input = inputs.first(where: { $0.binding.port == port }),
+    var ports: [Port] = []
+    for name in instance.each {
+      guard let input = inputs.first(where: { $0.binding.port == name }),
         case .many(let collection) = input.content
       else {
         throw Diagnostic(
-          .portCount, "each: '\(port)' is connected to one artifact, not to a collection",
+          .portCount, "each: '\(name)' is connected to one artifact, not to a collection",
           at: instance.position)
       }
-      collections.append((input.binding, collection))
-    }
-    let first = collections[0].collection
-    var perPort: [[Artifact]] = [first.entries.map(\.artifact)]
-    var kept = Array(first.entries.indices)
-    for (binding, other) in collections.dropFirst() {
-      var byKey: [[String]: Artifact] = [:]
-      byKey.reserveCapacity(other.entries.count)
-      for entry in other.entries { byKey[entry.key] = entry.artifact }
-      let missing = kept.filter { byKey[first.entries[$0].key] == nil }
-      let lost = missing.map { Collection.display(first.entries[$0].key, columns: first.columns) }
-        .filter { !skipped.contains($0) }
-      guard lost.isEmpty else {
-        let shown = lost.prefix(10).joined(separator: ", ") + (lost.count > 10 ? ", …" : "")
-        throw Diagnostic(
-          .missingInput,
-          "port '\(binding.port)' lacks \(lost.count) of the items that '\(instance.each[0])' has: \(shown)",
-          at: binding.position)
+      if ports.isEmpty {
+        ports.append(
+          Port(name: name, collection: collection, places: Array(0..<collection.count)))
+      } else {
+        try ItemSet.join(&ports, name, collection, input.binding, skipped: skipped)
       }
-      if !missing.isEmpty {
-        let gone = Set(missing)
-        kept.removeAll { gone.contains($0) }
-      }
-      perPort.append(first.entries.map { byKey[$0.key] ?? $0.artifact })
     }
-    columns = first.columns
-    ports = instance.each
+    keys = try ItemSet.keys(of: ports, base: base, key: key)
+    self.ports = ports
     self.base = base
     outputCount = instance.outputs.count
-    let itemKeys = kept.map { first.entries[$0].key }
-    let itemInputs = perPort.map { artifacts in kept.map { artifacts[$0] } }
-    let ports = ports
-    let columns = columns
-    let keys = itemKeys.indices.map { index in
-      key.itemKey(
-        base: base, item: Collection.display(itemKeys[index], columns: columns),
-        inputs: ports.indices.map { (ports[$0], itemInputs[$0][index].digest) })
-    }
-    var indexByKey: [Digest: Int] = [:]
-    indexByKey.reserveCapacity(keys.count)
-    for (index, key) in keys.enumerated() { indexByKey[key] = index }
-    self.itemKeys = itemKeys
-    self.inputs = itemInputs
-    self.keys = keys
-    self.indexByKey = indexByKey
-    done = Array(repeating: false, count: itemKeys.count)
-    outputs = Array(repeating: nil, count: itemKeys.count * outputCount)
+    done = Array(repeating: false, count: keys.count)
+    outputs = Array(repeating: nil, count: keys.count * outputCount)
   }
 
-  public var count: Int { itemKeys.count }
+  /// Adds a port; items that were left out upstream and are not in it are left out here.
+  private static func join(
+    _ ports: inout [Port], _ name: String, _ collection: Collection, _ binding: InputBinding,
+    skipped: Set<String>
+  ) throws {
+    let first = ports[0].collection
+    // Of each entry of the first port: the place in this one.
+    var places: [Int?] = Array(repeating: nil, count: first.count)
+    Collection.walk(first, collection) { place, other in
+      if let place { places[place] = other }
+    }
+    let lost = ports[0].places.filter { places[$0] == nil }.map(first.id(at:))
+      .filter { !skipped.contains($0) }
+    guard lost.isEmpty else {
+      let shown = lost.prefix(10).joined(separator: ", ") + (lost.count > 10 ? ", …" : "")
+      throw Diagnostic(
+        .missingInput,
+        "port '\(binding.port)' lacks \(lost.count) of the items that '\(ports[0].name)' has: \(shown)",
+        at: binding.position)
+    }
+    let kept = ports[0].places.indices.filter { places[ports[0].places[$0]] != nil }
+    let own = kept.compactMap { places[ports[0].places[$0]] }
+    for index in ports.indices { ports[index].places = kept.map { ports[index].places[$0] } }
+    ports.append(Port(name: name, collection: collection, places: own))
+  }
+
+  private static func keys(of ports: [Port], base: Digest, key: ActionKey) throws -> [Digest] {
+    guard let first = ports.first else { return [] }
+    return try concurrentMap(count: first.places.count) { index in
+      key.itemKey(
+        base: base, item: first.collection.id(at: first.places[index]),
+        inputs: ports.map { ($0.name, $0.collection.artifact(at: $0.places[index]).digest) })
+    }
+  }
+
+  public var count: Int { keys.count }
 
   /// Items without a result, in order.
-  public var pending: [Int] { itemKeys.indices.filter { !done[$0] } }
+  public var pending: [Int] { keys.indices.filter { !done[$0] } }
 
-  public func id(_ index: Int) -> String { Collection.display(itemKeys[index], columns: columns) }
-
-  public func index(of key: Digest) -> Int? { indexByKey[key] }
+  public func id(_ index: Int) -> String {
+    ports.first.map { $0.collection.id(at: $0.places[index]) } ?? ""
+  }
 
   /// The item as a unit takes it.
   func unitItem(_ index: Int) -> Unit.Item {
-    var artifacts: [String: Artifact] = [:]
-    for (place, port) in ports.enumerated() { artifacts[port] = inputs[place][index] }
-    return Unit.Item(index: index, id: id(index), key: keys[index], inputs: artifacts)
+    var inputs: [String: Artifact] = [:]
+    for port in ports { inputs[port.name] = port.collection.artifact(at: port.places[index]) }
+    return Unit.Item(index: index, id: id(index), key: keys[index], inputs: inputs)
   }
 
   /// Whether an item of this id had a result before, of whatever input.
   public func wasKnown(_ index: Int) -> Bool { knownItems.contains(id(index)) }
 
-  /// The keys, in a collection that is mapped over, of the items without a result.
-  func pendingKeys(of collection: Collection) -> Set<[String]> {
-    Set(pending.map { itemKeys[$0] })
+  /// What the items without a result read through one of the ports.
+  func pendingInputs(of port: String) -> [Artifact]? {
+    ports.first { $0.name == port }.map { port in
+      pending.map { port.collection.artifact(at: port.places[$0]) }
+    }
   }
 
-  mutating func noteKnown(_ item: String) { knownItems.insert(item) }
+  /// Takes over what is known of these items and of others of the same action.
+  ///
+  /// - Parameters:
+  ///   - results: calls its argument for each of them.
+  ///   - isPresent: whether the bytes of an output are there; all are where it is `nil`.
+  mutating func recall(
+    _ results: ((ItemResult) -> Void) throws -> Void, isPresent: (@Sendable (Artifact) -> Bool)?
+  ) throws {
+    let places = DigestIndex(count: keys.count) { keys[$0] }
+    try results { result in
+      guard let index = places.place(of: result.key, { keys[$0] }) else {
+        knownItems.insert(result.item)
+        return
+      }
+      if result.outputs.count == outputCount { setOutputs(result.outputs, at: index) }
+    }
+    guard let isPresent else { return }
+    let known = outputs
+    let present = try concurrentMap(count: known.count) { place in
+      known[place].map(isPresent) ?? true
+    }
+    for (place, isPresent) in present.enumerated() where !isPresent {
+      done[place / outputCount] = false
+    }
+  }
 
   /// Records what an item gave, in the order of the output ports.
   public mutating func setOutputs(_ artifacts: [Artifact], at index: Int) {
@@ -121,12 +152,12 @@ public struct ItemSet: Sendable {
 
   /// The collection of one output port: all items that have a result.
   public func collection(outputPort port: Int) -> Collection {
-    Collection(
-      columns: columns,
-      entries: itemKeys.indices.compactMap { index in
-        outputs[index * outputCount + port].map {
-          Collection.Entry(key: itemKeys[index], artifact: $0)
-        }
-      })
+    let items = ports[0]
+    var builder = CollectionBuilder(columns: items.collection.columns, count: count)
+    for index in keys.indices where done[index] {
+      guard let artifact = outputs[index * outputCount + port] else { continue }
+      builder.append(keyAt: items.places[index], of: items.collection, artifact)
+    }
+    return builder.finish()
   }
 }

@@ -34,7 +34,7 @@ struct Unit: Sendable {
 struct Places: Sendable {
   var store: any ArtifactStore
   /// Files of the user that artifacts refer to.
-  var references: [Digest: String]
+  var references: FilePlaces
 
   func path(of digest: Digest) -> String {
     if let reference = references[digest], !store.contains(digest) { return reference }
@@ -112,13 +112,12 @@ struct JobFolder {
       case .many(let collection):
         let index = "\(layout.inputs)/\(port).tsv"
         try Folders.make(layout.inputs)
-        var text = ""
-        IndexFile.append(collection.columns + ["path"], to: &text)
-        for (number, entry) in collection.entries.enumerated() {
-          let path = try give(entry.artifact, folderAt: "\(layout.inputs)/\(port)/\(number)")
-          IndexFile.append(entry.key + [path], to: &text)
+        try writeIndex(index, columns: collection.columns + ["path"]) { table in
+          for (number, entry) in collection.entries.enumerated() {
+            let path = try give(entry.artifact, folderAt: "\(layout.inputs)/\(port)/\(number)")
+            try table.append(entry.key + [path])
+          }
         }
-        try write(text, to: index)
         inputs[port] = .many(index: index)
       }
     }
@@ -138,18 +137,16 @@ struct JobFolder {
     var sources: String?
     if options.contains(where: { $0.namesFiles }) {
       let path = layout.folder + "/sources.tsv"
-      var text = ""
-      IndexFile.append(["id", "digest", "path"], to: &text)
-      for listing in unit.sources.dropFirst() {
-        for index in listing.paths.indices {
-          let id =
-            listing.paths[index].isEmpty
-            ? String(listing.root.split(separator: "/").last ?? "") : listing.paths[index]
-          IndexFile.append(
-            [id, listing.digests[index].digest.hex, listing.absolute(index)], to: &text)
+      try writeIndex(path, columns: JobLayout.sourceColumns) { table in
+        for listing in unit.sources.dropFirst() {
+          for (index, file) in listing.digests.enumerated() {
+            let id =
+              listing.paths[index].isEmpty
+              ? String(listing.root.split(separator: "/").last ?? "") : listing.paths[index]
+            try table.append([id, file.digest.hex, String(file.size), listing.absolute(index)])
+          }
         }
       }
-      try write(text, to: path)
       sources = path
     }
     let job = JobDescription(
@@ -167,7 +164,7 @@ struct JobFolder {
   private mutating func give(_ artifact: Artifact, folderAt folder: String) throws -> String {
     guard artifact.form == .folder else {
       let path = places.path(of: artifact.digest)
-      read.append(ReadFile(path: path, digest: artifact.digest, stamp: FileStamp(path: path)))
+      read.append(ReadFile(path: path, digest: artifact.digest, stamp: FileStamp(following: path)))
       return path
     }
     guard let manifest = FolderManifest(bytes: try places.store.read(artifact.digest)) else {
@@ -176,7 +173,7 @@ struct JobFolder {
     try Folders.make(folder)
     for file in manifest.files {
       let path = places.path(of: file.digest)
-      read.append(ReadFile(path: path, digest: file.digest, stamp: FileStamp(path: path)))
+      read.append(ReadFile(path: path, digest: file.digest, stamp: FileStamp(following: path)))
       try link("\(folder)/\(file.path)", to: path)
     }
     return folder
@@ -201,14 +198,13 @@ struct JobFolder {
       case .many(let collection):
         let folder = "\(inputs)/\(port)"
         try Folders.make(folder)
-        var index = ""
-        IndexFile.append(collection.columns + ["path"], to: &index)
-        for entry in collection.entries {
-          let path = JobFolder.entryPath(entry.key, columns: collection.columns)
-          try linkArtifact(entry.artifact, at: "\(folder)/\(path)")
-          IndexFile.append(entry.key + [path], to: &index)
+        try writeIndex("\(folder)/index.tsv", columns: collection.columns + ["path"]) { table in
+          for entry in collection.entries {
+            let path = JobFolder.entryPath(entry.key, columns: collection.columns)
+            try linkArtifact(entry.artifact, at: "\(folder)/\(path)")
+            try table.append(entry.key + [path])
+          }
         }
-        try write(index, to: "\(folder)/index.tsv")
       }
     }
     for listing in unit.sources.prefix(1) {
@@ -258,7 +254,7 @@ struct JobFolder {
     } else {
       read.append(
         ReadFile(
-          path: source, digest: listing.digests[index].digest, stamp: FileStamp(path: source)))
+          path: source, digest: listing.digests[index].digest, stamp: FileStamp(following: source)))
       try link(target, to: source)
     }
   }
@@ -327,38 +323,33 @@ struct JobFolder {
     do {
       try Data(text.utf8).write(to: URL(fileURLWithPath: path))
     } catch {
-      throw EnvironmentError(
-        .inputOutput, "cannot write '\(path)'; is the disk full?", cause: "\(error)")
+      throw JobFolder.cannotWrite(path, error)
     }
+  }
+
+  private func writeIndex(
+    _ path: String, columns: [String], _ body: (IndexFileWriter) throws -> Void
+  ) throws {
+    do {
+      let table = try IndexFileWriter(path: path, columns: columns)
+      try body(table)
+      try table.close()
+    } catch let problem as EnvironmentError {
+      throw problem
+    } catch {
+      throw JobFolder.cannotWrite(path, error)
+    }
+  }
+
+  private static func cannotWrite(_ path: String, _ error: any Error) -> EnvironmentError {
+    EnvironmentError(
+      .inputOutput, "cannot write '\(path)'; is the disk full?", cause: "\(error)")
   }
 }
 
 /// A file of the user no longer has the content that the key was made with.
 struct InputChanged: Error {
   var path: String
-}
-
-/// What tells whether a file was written to, without reading it.
-struct FileStamp: Hashable, Sendable {
-  private var inode: UInt64
-  private var size: Int
-  private var modified: Time
-  private var changed: Time
-
-  private struct Time: Hashable, Sendable {
-    var seconds: Int
-    var nanoseconds: Int
-  }
-
-  /// `nil` where there is no file.
-  init?(path: String) {
-    var status = stat()
-    guard stat(path, &status) == 0 else { return nil }
-    inode = UInt64(status.st_ino)
-    size = Int(status.st_size)
-    modified = Time(seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
-    changed = Time(seconds: status.st_ctim.tv_sec, nanoseconds: status.st_ctim.tv_nsec)
-  }
 }
 
 extension EnvironmentError {

@@ -6,10 +6,11 @@ import StageKit
 /// Takes what a job wrote into the store, after checking that it wrote what was declared.
 struct JobOutputs {
   let layout: JobLayout
-  let instance: Instance
-  let store: any ArtifactStore
-  /// Sizes of artifacts that exist already, for collections that refer to them.
-  let sizes: [Digest: Int]
+  let unit: Unit
+  let places: Places
+
+  private var store: any ArtifactStore { places.store }
+  private var instance: Instance { unit.instance }
 
   /// The outputs of a worker's job, or of its item with this number.
   ///
@@ -64,31 +65,50 @@ struct JobOutputs {
 
   private func takeCollection(_ output: OutputPort) throws -> Artifact {
     let path = layout.collectionIndex(output.name)
-    guard let text = try? String(contentsOfFile: path, encoding: .utf8),
-      let index = IndexFile(text: text), index.columns == ["id", "digest", "path"]
+    var builder = CollectionBuilder(columns: ["item"])
+    var inputs: [Digest: Int]?
+    let isWritten = access(path, R_OK) == 0
+    guard
+      try isWritten
+        && IndexFile.forEachRow(
+          ofFile: path, columns: JobLayout.collectionColumns,
+          { row in
+            guard row[2].isEmpty else {
+              let file = "\(layout.output(output.name))/\(row[2])"
+              return builder.append([row[0]], try take(output, at: file))
+            }
+            guard let digest = Digest(hex: row[1]) else { throw isNoInput(output, row[1]) }
+            var size = places.references.size(of: digest)
+            if size == nil {
+              let known = inputs ?? sizesOfInputs()
+              inputs = known
+              size = known[digest]
+            }
+            guard let size else { throw isNoInput(output, row[1]) }
+            builder.append([row[0]], Artifact(form: .file, digest: digest, size: size))
+          })
     else {
       throw failure("kind's output '\(output.name)' was not written; this is a defect of the stage")
     }
-    var entries: [Collection.Entry] = []
-    entries.reserveCapacity(index.rows.count)
-    for row in index.rows {
-      let artifact: Artifact
-      if row[2].isEmpty {
-        guard let digest = Digest(hex: row[1]), let size = sizes[digest] else {
-          throw failure("output '\(output.name)' refers to '\(row[1])', which is no input")
-        }
-        artifact = Artifact(form: .file, digest: digest, size: size)
-      } else {
-        artifact = try take(output, at: "\(layout.output(output.name))/\(row[2])")
-      }
-      entries.append(Collection.Entry(key: [row[0]], artifact: artifact))
-    }
-    let collection = Collection(columns: ["item"], entries: entries)
+    let collection = builder.finish()
     if let key = collection.duplicateKey {
       throw failure("output '\(output.name)' holds the id '\(key[0])' twice")
     }
     return Artifact(
       form: .collection, digest: try store.put(collection.bytes), size: collection.size)
+  }
+
+  /// Of the artifacts that the job read, for collections that refer to it.
+  private func sizesOfInputs() -> [Digest: Int] {
+    var sizes: [Digest: Int] = [:]
+    for input in unit.inputs {
+      switch input.content {
+      case .one(let artifact): sizes[artifact.digest] = artifact.size
+      case .many(let collection):
+        for entry in collection.entries { sizes[entry.artifact.digest] = entry.artifact.size }
+      }
+    }
+    return sizes
   }
 
   /// The first path below the work folder that is neither an input nor an output.
@@ -118,6 +138,10 @@ struct JobOutputs {
       }
     }
     return nil
+  }
+
+  private func isNoInput(_ output: OutputPort, _ digest: String) -> Failure {
+    failure("output '\(output.name)' refers to '\(digest)', which is no input")
   }
 
   private func failure(_ message: String) -> Failure {

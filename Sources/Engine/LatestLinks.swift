@@ -75,37 +75,34 @@ final class LatestLinks {
       let before = try? collection(old), before.columns == new.columns
     else {
       try swapIn(path) { folder in
-        for entry in new.entries { try show(entry, of: new, in: folder) }
+        for index in 0..<new.count { try show(new, index, in: folder) }
       }
       return
     }
     // Should this be cut off in the middle, the next run must not trust what the database says.
     try provenance.forgetLatestLink(instance: instance.address, port: port, pipeline: pipeline)
-    var left = before.entries[...]
-    for entry in new.entries {
-      while let first = left.first, Collection.precedes(first.key, entry.key) {
-        Folders.remove("\(path)/\(JobFolder.entryPath(first.key, columns: new.columns))")
-        left = left.dropFirst()
+    try Collection.walk(before, new) { old, now in
+      guard let now else {
+        if let old { Folders.remove("\(path)/\(entryPath(before, old))") }
+        return
       }
-      if let first = left.first, first.key == entry.key {
-        left = left.dropFirst()
-        if first.artifact == entry.artifact { continue }
-      }
-      try show(entry, of: new, in: path)
-    }
-    for entry in left {
-      Folders.remove("\(path)/\(JobFolder.entryPath(entry.key, columns: new.columns))")
+      if let old, before.isSame(at: old, new, at: now) { return }
+      try show(new, now, in: path)
     }
   }
 
-  private func show(_ entry: Collection.Entry, of collection: Collection, in folder: String) throws
-  {
-    let path = "\(folder)/\(JobFolder.entryPath(entry.key, columns: collection.columns))"
-    if entry.artifact.form == .folder {
-      try swapIn(path) { try fill($0, with: entry.artifact) }
+  private func show(_ collection: Collection, _ index: Int, in folder: String) throws {
+    let path = "\(folder)/\(entryPath(collection, index))"
+    let artifact = collection.artifact(at: index)
+    if artifact.form == .folder {
+      try swapIn(path) { try fill($0, with: artifact) }
     } else {
-      try setLink(path, to: target(of: entry.artifact.digest, from: Folders.parent(of: path)))
+      try setLink(path, to: target(of: artifact.digest, from: Folders.parent(of: path)))
     }
+  }
+
+  private func entryPath(_ collection: Collection, _ index: Int) -> String {
+    JobFolder.entryPath(collection.key(at: index), columns: collection.columns)
   }
 
   private func collection(_ artifact: Artifact) throws -> Collection {

@@ -2,17 +2,23 @@ import StageKit
 
 /// Percent-encoding of `%` and control characters, so that any name fits on one line.
 enum PercentCode {
+  /// Begins the two digits of an encoded byte.
+  static let escape = UInt8(ascii: "%")
+
   static func encode(_ text: String) -> String {
-    guard text.utf8.contains(where: isSpecial) else { return text }
     var bytes: [UInt8] = []
     encode(text, to: &bytes)
     return String(decoding: bytes, as: UTF8.self)
   }
 
   static func encode(_ text: String, to out: inout [UInt8]) {
+    guard text.utf8.contains(where: isSpecial) else {
+      out += text.utf8
+      return
+    }
     for byte in text.utf8 {
       if isSpecial(byte) {
-        out.append(UInt8(ascii: "%"))
+        out.append(escape)
         out.append(digit(byte >> 4))
         out.append(digit(byte & 15))
       } else {
@@ -22,11 +28,11 @@ enum PercentCode {
   }
 
   static func decode(_ text: String) -> String {
-    guard text.utf8.contains(UInt8(ascii: "%")) else { return text }
+    guard text.utf8.contains(escape) else { return text }
     var bytes: [UInt8] = []
     var rest = Array(text.utf8)[...]
     while let byte = rest.popFirst() {
-      if byte == UInt8(ascii: "%"), rest.count >= 2,
+      if byte == escape, rest.count >= 2,
         let code = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
       {
         bytes.append(code)
@@ -39,7 +45,7 @@ enum PercentCode {
   }
 
   private static func isSpecial(_ byte: UInt8) -> Bool {
-    byte < 0x20 || byte == 0x7f || byte == UInt8(ascii: "%")
+    byte < 0x20 || byte == 0x7f || byte == escape
   }
 
   private static func digit(_ nibble: UInt8) -> UInt8 {

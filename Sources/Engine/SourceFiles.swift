@@ -1,5 +1,5 @@
 public import Pipelines
-public import StageKit
+import StageKit
 
 /// The user's files that instances declare, listed and digested once for all of them.
 public final class SourceFiles {
@@ -41,7 +41,7 @@ public final class SourceFiles {
       } else {
         fields.append(
           ActionField(
-            path: "\(prefix)/", value: .string(Digest(of: listingBytes).hex), position: position))
+            path: "\(prefix)/", value: .string(listingDigest.hex), position: position))
       }
     }
 
@@ -49,13 +49,29 @@ public final class SourceFiles {
     var listingBytes: [UInt8] {
       var out: [UInt8] = []
       out.reserveCapacity(paths.count * 100)
-      for (path, file) in zip(paths, digests) {
-        file.digest.appendHex(to: &out)
-        out += "  ".utf8
-        PercentCode.encode(path, to: &out)
-        out.append(UInt8(ascii: "\n"))
-      }
+      for index in paths.indices { appendLine(index, to: &out) }
       return out
+    }
+
+    /// Of `listingBytes`, without having them all at once.
+    private var listingDigest: Digest {
+      var stream = DigestStream()
+      var part: [UInt8] = []
+      for index in paths.indices {
+        appendLine(index, to: &part)
+        if part.count > 1 << 16 || index == paths.count - 1 {
+          stream.update(part)
+          part.removeAll(keepingCapacity: true)
+        }
+      }
+      return stream.finish()
+    }
+
+    private func appendLine(_ index: Int, to out: inout [UInt8]) {
+      digests[index].digest.appendHex(to: &out)
+      out += "  ".utf8
+      PercentCode.encode(paths[index], to: &out)
+      out.append(Words.newline)
     }
   }
 
@@ -64,7 +80,7 @@ public final class SourceFiles {
   private var byPatterns: [[String]: Listing] = [:]
   private var byFolder: [String: Listing] = [:] { didSet { knownPlaces = nil } }
   /// Made when it is asked for, and again once there is another folder.
-  private var knownPlaces: [Digest: String]?
+  private var knownPlaces: FilePlaces?
 
   public init(project: String, digests: any FileDigests) {
     self.project = project
@@ -115,15 +131,10 @@ public final class SourceFiles {
     [listing(of: instance)] + fileOptions(of: instance).map { listing(of: $0, in: instance) }
   }
 
-  /// Where files known by digest lie: what imported artifacts, which are not copied, refer to.
-  public var places: [Digest: String] {
+  /// Where the files of all `files` options lie.
+  public var places: FilePlaces {
     if let knownPlaces { return knownPlaces }
-    var places: [Digest: String] = [:]
-    for listing in byFolder.values {
-      for index in listing.paths.indices {
-        places[listing.digests[index].digest] = listing.absolute(index)
-      }
-    }
+    let places = FilePlaces(byFolder.sorted { $0.key < $1.key }.map(\.value))
     knownPlaces = places
     return places
   }
@@ -139,7 +150,14 @@ public final class SourceFiles {
 
   /// By bytes, so that no locale has a say.
   private static func sorted(_ paths: [String]) -> [String] {
-    paths.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    paths.sorted { a, b in
+      var (a, b) = (a, b)
+      return a.withUTF8 { a in
+        b.withUTF8 { b in
+          Collection.compare(UnsafeRawBufferPointer(a), UnsafeRawBufferPointer(b)) < 0
+        }
+      }
+    }
   }
 
   private func digest(_ paths: [String], root: String, at position: SourcePosition) throws

@@ -103,11 +103,16 @@ public protocol FileDigests: Sendable {
 
 public struct FileDigest: Hashable, Sendable {
   public var digest: Digest
+  /// Bytes.
   public var size: Int
+  /// As long as the file has it, it has these bytes; `nil` where it was written so short a time
+  /// before that the next write might leave the same stamp.
+  public var stamp: FileStamp?
 
-  public init(digest: Digest, size: Int) {
+  public init(digest: Digest, size: Int, stamp: FileStamp?) {
     self.digest = digest
     self.size = size
+    self.stamp = stamp
   }
 }
 

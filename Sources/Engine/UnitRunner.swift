@@ -69,9 +69,7 @@ struct UnitRunner: Sendable {
       failed.logDigest = log.digest
       return failed
     }
-    let taker = JobOutputs(
-      layout: folder.layout, instance: unit.instance, store: store,
-      sizes: unit.items == nil ? sizes(of: unit) : [:])
+    let taker = JobOutputs(layout: folder.layout, unit: unit, places: places)
     if let items = unit.items {
       try collectItems(
         items, unit, outcome, collector, taker, changed.items, failure, into: &result)
@@ -196,13 +194,18 @@ struct UnitRunner: Sendable {
     shared: String?, items: [Digest: String]
   ) {
     for listing in unit.sources where !listing.paths.isEmpty {
-      let now = try digests.digests(of: listing.paths.indices.map(listing.absolute))
-      for index in listing.paths.indices where now[index]?.digest != listing.digests[index].digest {
+      let isMoved = try concurrentMap(count: listing.paths.count) { index in
+        let stamp = listing.digests[index].stamp
+        return stamp == nil || FileStamp(following: listing.absolute(index)) != stamp
+      }
+      let moved = listing.paths.indices.filter { isMoved[$0] }
+      let now = try digests.digests(of: moved.map(listing.absolute))
+      for (index, file) in zip(moved, now) where file?.digest != listing.digests[index].digest {
         return (listing.paths[index], [:])
       }
     }
     var items: [Digest: String] = [:]
-    for file in folder.read where FileStamp(path: file.path) != file.stamp {
+    for file in folder.read where FileStamp(following: file.path) != file.stamp {
       let now = try digests.digests(of: [file.path])
       guard now[0]?.digest != file.digest else { continue }
       if places.references[file.digest] == nil { store.quarantine(file.digest) }
@@ -210,21 +213,6 @@ struct UnitRunner: Sendable {
       items[artifact] = file.path
     }
     return (nil, items)
-  }
-
-  private func sizes(of unit: Unit) -> [Digest: Int] {
-    var sizes: [Digest: Int] = [:]
-    for listing in unit.sources.dropFirst() {
-      for file in listing.digests { sizes[file.digest] = file.size }
-    }
-    for input in unit.inputs {
-      switch input.content {
-      case .one(let artifact): sizes[artifact.digest] = artifact.size
-      case .many(let collection):
-        for entry in collection.entries { sizes[entry.artifact.digest] = entry.artifact.size }
-      }
-    }
-    return sizes
   }
 
   /// A port of type `cells` holds a table's cells, which the provenance keeps.

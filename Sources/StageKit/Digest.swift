@@ -36,22 +36,41 @@ public struct Digest: Hashable, Comparable, Sendable {
   /// Reads 64 lower-case hexadecimal digits in ASCII.
   public init?(hexBytes: UnsafeRawBufferPointer) {
     guard hexBytes.count == 64 else { return nil }
-    var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-    for (count, byte) in hexBytes.enumerated() {
-      let nibble: UInt64
-      switch byte {
-      case 0x30...0x39: nibble = UInt64(byte - 0x30)
-      case 0x61...0x66: nibble = UInt64(byte - 0x61 + 10)
-      default: return nil
+    var isHexadecimal = true
+    func word(_ index: Int) -> UInt64 {
+      var word: UInt64 = 0
+      for half in 0..<2 {
+        let offset = index * 16 + half * 8
+        let digits = UInt64(
+          bigEndian: hexBytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+        let value = Digest.value(ofDigits: digits)
+        // What these four bytes are written as: other text, such as capitals, differs from it.
+        isHexadecimal = isHexadecimal && Digest.digits(of: value) == digits
+        word = word << 32 | UInt64(value)
       }
-      switch count / 16 {
-      case 0: words.0 = words.0 << 4 | nibble
-      case 1: words.1 = words.1 << 4 | nibble
-      case 2: words.2 = words.2 << 4 | nibble
-      default: words.3 = words.3 << 4 | nibble
-      }
+      return word
     }
-    self.words = words
+    words = (word(0), word(1), word(2), word(3))
+    guard isHexadecimal else { return nil }
+  }
+
+  /// Eight ASCII digits, the first in the highest byte, of four bytes; all eight at once.
+  private static func digits(of value: UInt32) -> UInt64 {
+    var nibbles = UInt64(value)
+    nibbles = (nibbles << 16 | nibbles) & 0x0000_ffff_0000_ffff
+    nibbles = (nibbles << 8 | nibbles) & 0x00ff_00ff_00ff_00ff
+    nibbles = (nibbles << 4 | nibbles) & 0x0f0f_0f0f_0f0f_0f0f
+    let letters = ((nibbles &+ 0x0606_0606_0606_0606) >> 4) & 0x0101_0101_0101_0101
+    return nibbles &+ 0x3030_3030_3030_3030 &+ letters &* 0x27
+  }
+
+  /// The reverse of `digits(of:)`; any value where the bytes are no digits.
+  private static func value(ofDigits digits: UInt64) -> UInt32 {
+    let letters = (digits >> 6) & 0x0101_0101_0101_0101
+    var nibbles = (digits & 0x0f0f_0f0f_0f0f_0f0f) &+ letters &* 9
+    nibbles = (nibbles >> 4 | nibbles) & 0x00ff_00ff_00ff_00ff
+    nibbles = (nibbles >> 8 | nibbles) & 0x0000_ffff_0000_ffff
+    return UInt32(truncatingIfNeeded: nibbles >> 16 | nibbles)
   }
 
   /// Reads 32 raw bytes; `nil` for any other count.
@@ -77,17 +96,18 @@ public struct Digest: Hashable, Comparable, Sendable {
 
   /// Appends 64 lower-case hexadecimal digits in ASCII.
   public func appendHex(to out: inout [UInt8]) {
-    func append(_ word: UInt64) {
-      for shift in stride(from: 60, through: 0, by: -4) {
-        let nibble = UInt8(truncatingIfNeeded: word >> UInt64(shift)) & 15
-        out.append(nibble < 10 ? 0x30 + nibble : 0x61 + nibble - 10)
-      }
+    func digits(_ word: UInt64) -> (UInt64, UInt64) {
+      (
+        Digest.digits(of: UInt32(truncatingIfNeeded: word >> 32)).bigEndian,
+        Digest.digits(of: UInt32(truncatingIfNeeded: word)).bigEndian
+      )
     }
-    append(words.0)
-    append(words.1)
-    append(words.2)
-    append(words.3)
+    let text = (digits(words.0), digits(words.1), digits(words.2), digits(words.3))
+    withUnsafeBytes(of: text) { out.append(contentsOf: $0) }
   }
+
+  /// The first eight bytes: random bits, for tables.
+  public var firstWord: UInt64 { words.0 }
 
   /// The 32 raw bytes, as the database keeps them.
   public var bytes: [UInt8] {

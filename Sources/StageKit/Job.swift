@@ -12,7 +12,7 @@ public struct JobDescription: Hashable, Sendable, Codable {
   public var inputs: [String: JobInput]
   /// The items to work on, in order; `nil` where the stage runs whole.
   public var items: [JobItem]?
-  /// An index file (columns `id`, `digest`, `path`) of the files behind the kind's `files` option.
+  /// An index file (`JobLayout.sourceColumns`) of the files behind the kind's `files` option.
   public var sources: String?
   /// `staging/<job>/` of the store.
   public var folder: String
@@ -79,7 +79,12 @@ public struct JobLayout: Hashable, Sendable {
     "\(folder)/out/\(item.map { "\($0)/" } ?? "")\(port)"
   }
 
-  /// The index of a collection that a worker writes for `port`: columns `id`, `digest`, `path`.
+  /// Of the index of the files behind a `files` option.
+  public static let sourceColumns = ["id", "digest", "size", "path"]
+  /// Of the index of a collection that a worker writes.
+  public static let collectionColumns = ["id", "digest", "path"]
+
+  /// The index of a collection that a worker writes for `port`: `collectionColumns`.
   ///
   /// Exactly one of `digest` (an artifact that exists already: a source or an input) and `path`
   /// (relative to the folder `output(port)`) is filled in a row.

@@ -24,11 +24,14 @@ public final class StageContext: Sendable {
     /// Path relative to the folder that the option names.
     public var id: String
     public var digest: Digest
+    /// Bytes.
+    public var size: Int
     public var path: String
 
-    public init(id: String, digest: Digest, path: String) {
+    public init(id: String, digest: Digest, size: Int, path: String) {
       self.id = id
       self.digest = digest
+      self.size = size
       self.path = path
     }
   }
@@ -141,7 +144,9 @@ public final class StageContext: Sendable {
       let index = collections.withLock { $0[output.name] } ?? StageContext.emptyIndex
       let path = layout.collectionIndex(output.name)
       try makeFolder(parent(path))
-      try Data(index.text.utf8).write(to: URL(fileURLWithPath: path))
+      let table = try IndexFileWriter(path: path, columns: index.columns)
+      for row in index.rows { try table.append(row) }
+      try table.close()
     }
   }
 
@@ -165,7 +170,7 @@ public final class StageContext: Sendable {
   /// A line for the user to read.
   public func log(_ message: String) { events.log(item: item, message) }
 
-  private static let emptyIndex = IndexFile(columns: ["id", "digest", "path"])
+  private static let emptyIndex = IndexFile(columns: JobLayout.collectionColumns)
 
   private func parent(_ path: String) -> String {
     String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.startIndex))

@@ -54,15 +54,14 @@ public enum Worker {
 
   private static func sources(of job: JobDescription) throws -> [StageContext.Source] {
     guard let path = job.sources else { return [] }
-    guard
-      let index = IndexFile(text: try String(contentsOfFile: path, encoding: .utf8)),
-      index.columns == ["id", "digest", "path"]
-    else { throw StageFailure("'\(path)' is no index of sources") }
-    return try index.rows.map { row in
-      guard let digest = Digest(hex: row[1]) else {
-        throw StageFailure("'\(path)' holds '\(row[1])', which is no digest")
+    var sources: [StageContext.Source] = []
+    let isIndex = try IndexFile.forEachRow(ofFile: path, columns: JobLayout.sourceColumns) { row in
+      guard let digest = Digest(hex: row[1]), let size = Int(row[2]) else {
+        throw StageFailure("'\(path)' holds '\(row[1])' and '\(row[2])', no digest and no size")
       }
-      return StageContext.Source(id: row[0], digest: digest, path: row[2])
+      sources.append(StageContext.Source(id: row[0], digest: digest, size: size, path: row[3]))
     }
+    guard isIndex else { throw StageFailure("'\(path)' is no index of sources") }
+    return sources
   }
 }

@@ -1,5 +1,4 @@
 import Foundation
-import Glibc
 import StageKit
 
 /// Takes the user's own files in: videos, and what is known of each.
@@ -73,15 +72,7 @@ struct ImportStage: Stage {
     for video in selected { try put(video, to: ImportStage.videos, id: video.id, in: context) }
     let labelled = try writeLabels(of: selected, in: context)
     let gazed = try addGaze(of: selected, in: context)
-    var bytes = 0
-    for video in selected {
-      // Not through FileManager, which looks up the names of owner and group for every file.
-      var status = stat()
-      guard stat(video.path, &status) == 0 else {
-        throw StageFailure("cannot read '\(video.path)'; check the file and its permissions")
-      }
-      bytes += Int(status.st_size)
-    }
+    let bytes = selected.reduce(0) { $0 + $1.size }
     let info: Value = [
       "videos": .integer(selected.count), "bytes": .integer(bytes), "labels": .integer(labelled),
       "gaze": .integer(gazed), "files": .integer(context.sources.count),

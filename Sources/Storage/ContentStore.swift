@@ -97,7 +97,7 @@ public final class ContentStore: ArtifactStore {
   }
 
   /// Moves one file into the store.
-  private func adopt(_ path: String) throws -> FileDigest {
+  private func adopt(_ path: String) throws -> (digest: Digest, size: Int) {
     var status = stat()
     guard lstat(path, &status) == 0 else { throw failure(.reading, path) }
     guard status.isRegular else {
@@ -129,10 +129,10 @@ public final class ContentStore: ArtifactStore {
   }
 
   /// Copies a file that cannot be renamed into the store, and removes it.
-  private func copy(_ source: borrowing OpenFile) throws -> FileDigest {
+  private func copy(_ source: borrowing OpenFile) throws -> (digest: Digest, size: Int) {
     let temporary = "\(try stagingFolder())/.incoming-\(uniqueName())"
     defer { unlink(temporary) }
-    let file: FileDigest
+    let file: (digest: Digest, size: Int)
     do {
       let target = try OpenFile(temporary, O_RDWR | O_CREAT | O_EXCL, mode: 0o600, for: .writing)
       lseek(source.descriptor, 0, SEEK_SET)

@@ -2,40 +2,6 @@ import Engine
 import Glibc
 import StageKit
 
-/// What tells whether a file was replaced or written since it was last looked at.
-struct FileStamp: Hashable {
-  var device: Int
-  var inode: Int
-  var size: Int
-  var modifiedNanoseconds: Int
-  var changedNanoseconds: Int
-
-  init(
-    device: Int, inode: Int, size: Int, modifiedNanoseconds: Int, changedNanoseconds: Int
-  ) {
-    self.device = device
-    self.inode = inode
-    self.size = size
-    self.modifiedNanoseconds = modifiedNanoseconds
-    self.changedNanoseconds = changedNanoseconds
-  }
-
-  init(_ status: stat) {
-    device = Int(bitPattern: UInt(status.st_dev))
-    inode = Int(bitPattern: UInt(status.st_ino))
-    size = Int(status.st_size)
-    modifiedNanoseconds = status.st_mtim.nanoseconds
-    changedNanoseconds = status.st_ctim.nanoseconds
-  }
-
-  /// Of the regular file that the path leads to, through links; `nil` where there is none.
-  init?(following path: String) {
-    var status = stat()
-    guard stat(path, &status) == 0, status.isRegular else { return nil }
-    self.init(status)
-  }
-}
-
 extension stat {
   var isRegular: Bool { st_mode & S_IFMT == S_IFREG }
   var isFolder: Bool { st_mode & S_IFMT == S_IFDIR }
@@ -51,10 +17,6 @@ extension stat {
     default: "a device"
     }
   }
-}
-
-extension timespec {
-  var nanoseconds: Int { Int(tv_sec) &* 1_000_000_000 &+ Int(tv_nsec) }
 }
 
 /// An open file, closed exactly once.
@@ -92,7 +54,7 @@ struct OpenFile: ~Copyable {
   /// - Parameter size: as far as known, to read in fitting steps.
   func digest(
     size: Int, handingOn body: (UnsafeRawBufferPointer) throws -> Void = { _ in }
-  ) throws -> FileDigest {
+  ) throws -> (digest: Digest, size: Int) {
     let step = min(max(size + 1, 4096), 1 << 20)
     if size > step { _ = posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL) }
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: step, alignment: 16)
@@ -105,7 +67,7 @@ struct OpenFile: ~Copyable {
       try body(bytes)
       total += count
     }
-    return FileDigest(digest: stream.finish(), size: total)
+    return (stream.finish(), total)
   }
 
   /// All bytes of a regular file.

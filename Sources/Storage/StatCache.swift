@@ -19,8 +19,8 @@ extension ProvenanceDatabase: FileDigests {
 
     let misses = order.filter { digests[$0] == nil && stamps[$0] != nil }
     if misses.isEmpty { return digests }
-    let fresh = try concurrentMap(count: misses.count) { try Fresh(of: paths[misses[$0]]) }
-    for (index, file) in zip(misses, fresh) { digests[index] = file?.content }
+    let fresh = try concurrentMap(count: misses.count) { try FileDigest(of: paths[misses[$0]]) }
+    for (index, file) in zip(misses, fresh) { digests[index] = file }
     if mode == .readWrite {
       try remember(zip(misses, fresh).compactMap { index, file in file.map { (paths[index], $0) } })
     }
@@ -101,7 +101,7 @@ extension ProvenanceDatabase: FileDigests {
           skipped += 1
         }
         if isFound, stamp == FileStamp(row: rows), let digest = rows.digest(6) {
-          digests[index] = FileDigest(digest: digest, size: stamp.size)
+          digests[index] = FileDigest(digest: digest, size: stamp.size, stamp: stamp)
           skipped = 0
         }
         if !hasRow { break }
@@ -109,17 +109,16 @@ extension ProvenanceDatabase: FileDigests {
     }
   }
 
-  private func remember(_ files: [(path: String, file: Fresh)]) throws {
-    let settled = files.filter(\.file.isSettled)
+  private func remember(_ files: [(path: String, file: FileDigest)]) throws {
+    let settled = files.compactMap { path, file in file.stamp.map { (path, file.digest, $0) } }
     if settled.isEmpty { return }
     try write { connection in
       let insert = try Prepared(
         connection, "INSERT OR REPLACE INTO file_stat VALUES (?, ?, ?, ?, ?, ?, ?)")
-      for (path, file) in settled {
-        let stamp = file.stamp
+      for (path, digest, stamp) in settled {
         insert.bind(key(of: path)).bind(stamp.device).bind(stamp.inode).bind(stamp.size)
           .bind(stamp.modifiedNanoseconds).bind(stamp.changedNanoseconds)
-          .bind(file.content.digest)
+          .bind(digest)
         try insert.run()
       }
     }
@@ -135,17 +134,11 @@ extension FileStamp {
   }
 }
 
-/// A file that was just digested.
-private struct Fresh: Sendable {
-  let content: FileDigest
-  let stamp: FileStamp
-  /// Whether no write could leave it with this stamp and other bytes.
-  let isSettled: Bool
-
-  /// `nil` where there is no readable regular file.
+extension FileDigest {
+  /// Reads a file; `nil` where there is no readable regular one.
   ///
   /// - Throws: `EnvironmentError` where it changes while it is read, twice, or cannot be read.
-  init?(of path: String) throws {
+  fileprivate init?(of path: String) throws {
     for _ in 1...2 {
       guard let file = OpenFile(ifReadable: path) else {
         if [EMFILE, ENFILE, EIO, ENOMEM].contains(errno) { throw failure(.reading, path) }
@@ -154,15 +147,15 @@ private struct Fresh: Sendable {
       let status = try file.status()
       guard status.isRegular else { return nil }
       let stamp = FileStamp(status)
-      let now = Fresh.nowNanoseconds
+      let now = FileDigest.nowNanoseconds
       let content = try file.digest(size: stamp.size)
       guard FileStamp(try file.status()) == stamp, FileStamp(following: path) == stamp,
         content.size == stamp.size
       else { continue }
-      self.content = content
-      self.stamp = stamp
       let newest = max(stamp.modifiedNanoseconds, stamp.changedNanoseconds)
-      isSettled = newest + stamp.marginNanoseconds < now
+      let isSettled = newest + stamp.marginNanoseconds < now
+      self.init(
+        digest: content.digest, size: content.size, stamp: isSettled ? stamp : nil)
       return
     }
     throw EnvironmentError(

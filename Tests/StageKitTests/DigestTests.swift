@@ -16,5 +16,15 @@ struct DigestTests {
     #expect(Digest(hex: String(repeating: "g", count: 64)) == nil)
     #expect(Digest(hex: String(repeating: "A", count: 64)) == nil)
     #expect(Digest(hex: String(repeating: "0", count: 65)) == nil)
+    // Each byte that is no digit, at places of all eight bytes of a word.
+    let good = Array(Digest(of: Array("abc".utf8)).hex.utf8)
+    let digits = Set("0123456789abcdef".utf8)
+    for place in good.indices {
+      for byte in UInt8.min...UInt8.max where !digits.contains(byte) {
+        var bad = good
+        bad[place] = byte
+        #expect(Digest(hexBytes: bad) == nil)
+      }
+    }
   }
 }

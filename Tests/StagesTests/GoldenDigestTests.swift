@@ -77,8 +77,12 @@ struct GoldenDigestTests {
     let clip = URL(fileURLWithPath: Self.file).deletingLastPathComponent()
       .deletingLastPathComponent().appending(path: "video/h264.mp4").path(percentEncoded: false)
     let digest = try Self.digest(clip)
+    let clipBytes = try Data(contentsOf: URL(fileURLWithPath: clip)).count
     let sources = try bench.scratch.write(
-      IndexFile(columns: ["id", "digest", "path"], rows: [["a/h264.mp4", digest.hex, clip]]).text,
+      IndexFile(
+        columns: JobLayout.sourceColumns,
+        rows: [["a/h264.mp4", digest.hex, String(clipBytes), clip]]
+      ).text,
       to: "sources.tsv")
     _ = try await run(
       "import", ["path": "clips", "labels": "folder"], keeping: ["info", "labels"],

@@ -23,10 +23,10 @@ struct WholeStageRun {
     if let sources {
       let rows = try sources.sorted { $0.id < $1.id }.map { source in
         let data = try Data(contentsOf: URL(fileURLWithPath: source.path))
-        return [source.id, Digest(of: data).hex, source.path]
+        return [source.id, Digest(of: data).hex, String(data.count), source.path]
       }
       index = folder + "/sources.tsv"
-      let text = IndexFile(columns: ["id", "digest", "path"], rows: rows).text
+      let text = IndexFile(columns: JobLayout.sourceColumns, rows: rows).text
       try Data(text.utf8).write(to: URL(fileURLWithPath: folder + "/sources.tsv"))
     }
     let job = JobDescription(

@@ -29,11 +29,11 @@ struct SQL: ParsableCommand {
       Terminal.standardOutput.write(Value.list(rows).json + "\n")
       return
     }
-    var text = ""
+    var text: [UInt8] = []
     IndexFile.append(answer.columns, to: &text)
     for row in answer.rows {
       IndexFile.append(row.map { $0 == .null ? "" : $0.text }, to: &text)
     }
-    Terminal.standardOutput.write(text)
+    Terminal.standardOutput.write(String(decoding: text, as: UTF8.self))
   }
 }

@@ -4,7 +4,7 @@ import Synchronization
 /// Calls `body` for each index on all cores; results in order.
 ///
 /// - Throws: the error of the lowest index of those that failed.
-func concurrentMap<Result: Sendable>(
+package func concurrentMap<Result: Sendable>(
   count: Int, _ body: @Sendable (Int) throws -> Result
 ) throws -> [Result] {
   // Chunks keep the cost of handing out work small beside that of a `stat`.
