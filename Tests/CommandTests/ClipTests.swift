@@ -106,6 +106,27 @@ struct ClipTests {
     #expect(text.contains("then: saliency, landmarks, pixels, kmeans, metrics, table"), "\(text)")
   }
 
+  @Test("a wiped store gets every item again, and a lost object its own item alone")
+  func lost() async throws {
+    let clips = try await Clips(made: 3, taken: 3)
+    let (bench, names) = (clips.bench, clips.made)
+    let other = try clips.data(of: names[0])
+    try await bench.run(expecting: Clips.all)
+    try FileManager.default.removeItem(atPath: bench.path("Artifacts/store"))
+    try bench.write(other, to: "clips/\(names[1])")
+    try await bench.run("decode", expecting: ["clips", "decode"])
+    #expect(try await bench.ranItems() == Set(names.map { "decode \($0)" }))
+    try await bench.run(expecting: Clips.all.subtracting(["clips", "decode"]))
+
+    let frames = bench.path("Artifacts/latest/p/decode/frames/\(names[2])")
+    try FileManager.default.removeItem(at: URL(fileURLWithPath: frames).resolvingSymlinksInPath())
+    try bench.edit("every: 2", to: "every: 3")
+    try await bench.run(expecting: Clips.all.subtracting(["clips"]))
+    let decoded = try await bench.ranItems().filter { $0.hasPrefix("decode") }
+    #expect(decoded == ["decode \(names[2])"])
+    #expect(FileManager.default.fileExists(atPath: frames))
+  }
+
   @Test("an option of one stage leaves what comes before it alone")
   func option() async throws {
     let bench = try await Clips(made: 2, taken: 2).bench

@@ -1,6 +1,7 @@
-@testable import Engine
 import StageKit
 import Testing
+
+@testable import Engine
 
 @Suite("Manifests")
 struct ManifestTests {
