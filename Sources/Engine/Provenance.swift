@@ -144,13 +144,15 @@ public struct JobRow: Hashable, Sendable {
   public var cpuSeconds: Double?
   public var maxResidentBytes: Int?
   public var logDigest: Digest?
+  /// When its worker last said that it was alive, in seconds since 1970; a command says nothing.
+  public var heartbeat: Double?
 
   public init(
     id: Int = 0, run: Int = 0, instance: String, actionKey: Digest?, decision: Decision,
     reason: String, comparedJob: Int? = nil, attempt: Int = 1, executor: String? = nil,
     node: String? = nil, queued: Double? = nil, started: Double? = nil, ended: Double? = nil,
     exitCode: Int? = nil, signal: Int? = nil, cpuSeconds: Double? = nil,
-    maxResidentBytes: Int? = nil, logDigest: Digest? = nil
+    maxResidentBytes: Int? = nil, logDigest: Digest? = nil, heartbeat: Double? = nil
   ) {
     self.id = id
     self.run = run
@@ -170,6 +172,7 @@ public struct JobRow: Hashable, Sendable {
     self.cpuSeconds = cpuSeconds
     self.maxResidentBytes = maxResidentBytes
     self.logDigest = logDigest
+    self.heartbeat = heartbeat
   }
 }
 

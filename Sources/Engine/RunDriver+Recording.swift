@@ -20,6 +20,7 @@ extension RunDriver {
     row.cpuSeconds = execution.cpuSeconds
     row.maxResidentBytes = execution.maxResidentBytes
     row.logDigest = execution.logDigest
+    row.heartbeat = execution.heartbeat
     var report = JobReport(row: row)
     report.inputs = portDigests(execution.miss)
     report.items = execution.reports

@@ -178,6 +178,7 @@ extension RunDriver {
     execution.cpuSeconds += outcome.cpuSeconds
     execution.maxResidentBytes = max(execution.maxResidentBytes, outcome.maxResidentBytes)
     execution.metrics += result.metrics
+    execution.heartbeat = result.heartbeat ?? execution.heartbeat
     execution.logDigest = result.logDigest ?? execution.logDigest
   }
 }

@@ -35,6 +35,8 @@ final class RunDriver {
     var maxResidentBytes = 0
     var last: JobOutcome?
     var logDigest: Digest?
+    /// When a worker last said that it was alive, in seconds since 1970.
+    var heartbeat: Double?
     var metrics: [MetricRow] = []
     // Of an each: stage.
     var queue: [Int] = []
@@ -306,6 +308,12 @@ final class RunDriver {
       guard let flight = flights.removeValue(forKey: id) else { return }
       defer { for lock in flight.locks { lock.unlock() } }
       release(id)
+      if case .failure(let problem) = result {
+        // It ends the run, and this is the job that it happened to.
+        let address = flight.unit.instance.address
+        executions[flight.instance]?.failures.append(
+          Failure(instance: address, item: nil, message: "\(problem)"))
+      }
       let value = try result.get()
       note(value, flight)
       if flight.unit.items != nil {

@@ -24,6 +24,8 @@ struct UnitResult: Sendable {
   var metrics: [MetricRow] = []
   var cells: [TableCell] = []
   var logDigest: Digest?
+  /// When the worker last said that it was alive, in seconds since 1970.
+  var heartbeat: Double?
 }
 
 /// Runs units: folder, process, outputs. Safe to use from many tasks at once.
@@ -54,6 +56,7 @@ struct UnitRunner: Sendable {
     let outcome = try await executor.run(request) { collector.take($0) }
     var result = UnitResult(outcome: outcome)
     result.metrics = collector.metrics
+    result.heartbeat = collector.heartbeat
     let log = try keepLog(of: unit, layout: folder.layout)
     result.logDigest = log.digest
 
@@ -274,6 +277,7 @@ private final class EventCollector: Sendable {
     var metrics: [MetricRow] = []
     var ends: [String: JobEvent] = [:]
     var failure: String?
+    var heartbeat: Double?
   }
 
   private let unit: Unit
@@ -286,13 +290,14 @@ private final class EventCollector: Sendable {
   }
 
   var metrics: [MetricRow] { state.withLock { $0.metrics } }
+  var heartbeat: Double? { state.withLock { $0.heartbeat } }
   var itemEnds: [String: JobEvent] { state.withLock { $0.ends } }
   var failureMessage: String? { state.withLock { $0.failure } }
 
   func take(_ event: JobEvent) {
     let instance = unit.instance.address
     switch event.event {
-    case .heartbeat: break
+    case .heartbeat: state.withLock { $0.heartbeat = event.time }
     case .progress:
       observer.observe(
         .progress(

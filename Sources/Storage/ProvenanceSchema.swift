@@ -6,7 +6,7 @@ enum ProvenanceSchema {
   /// `FATH` in ASCII: how `file` and we tell this database from others.
   static let applicationID = 0x4641_5448
   /// Kept as `user_version`, so that opening needs one look; raised with each migration.
-  static let version = 1
+  static let version = 2
 
   static var migrator: DatabaseMigrator {
     var migrator = DatabaseMigrator()
@@ -16,6 +16,10 @@ enum ProvenanceSchema {
       try database.execute(sql: views)
       try database.execute(sql: "PRAGMA application_id = \(applicationID)")
       try database.execute(sql: "PRAGMA user_version = 1")
+    }
+    migrator.registerMigration("2 heartbeats") { database in
+      try database.execute(sql: "ALTER TABLE job ADD COLUMN heartbeat REAL")
+      try database.execute(sql: "PRAGMA user_version = 2")
     }
     return migrator
   }

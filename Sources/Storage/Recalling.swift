@@ -139,7 +139,7 @@ extension JobRow {
   static let columns = """
     job.id, job.run, job.instance, job.action_key, job.decision, job.reason, job.compared_job,
     job.attempt, job.executor, job.node, job.queued, job.started, job.ended, job.exit_code,
-    job.signal, job.cpu_s, job.max_rss, job.log_digest
+    job.signal, job.cpu_s, job.max_rss, job.log_digest, job.heartbeat
     """
 
   /// From a row that starts with `columns`.
@@ -151,6 +151,6 @@ extension JobRow {
       node: row.textIfAny(9), queued: row.numberIfAny(10), started: row.numberIfAny(11),
       ended: row.numberIfAny(12), exitCode: row.integerIfAny(13), signal: row.integerIfAny(14),
       cpuSeconds: row.numberIfAny(15), maxResidentBytes: row.integerIfAny(16),
-      logDigest: row.digest(17))
+      logDigest: row.digest(17), heartbeat: row.numberIfAny(18))
   }
 }

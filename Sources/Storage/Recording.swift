@@ -100,8 +100,8 @@ extension ProvenanceDatabase: Provenance {
       """
       INSERT INTO job (run, instance, action_key, decision, reason, compared_job, attempt,
         executor, node, queued, started, ended, exit_code, signal, cpu_s, max_rss, log_digest,
-        result_digest)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        heartbeat, result_digest)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """)
     var ids: [Int] = []
     ids.reserveCapacity(jobs.count)
@@ -111,7 +111,7 @@ extension ProvenanceDatabase: Provenance {
         .bind(row.reason).bind(row.comparedJob).bind(row.attempt).bind(row.executor)
         .bind(row.node).bind(row.queued).bind(row.started).bind(row.ended).bind(row.exitCode)
         .bind(row.signal).bind(row.cpuSeconds).bind(row.maxResidentBytes).bind(row.logDigest)
-        .bind(job.action?.result?.resultDigest)
+        .bind(row.heartbeat).bind(job.action?.result?.resultDigest)
       try insert.run()
       ids.append(insert.lastInsertedID)
     }

@@ -138,6 +138,48 @@ struct FailureTests {
     #expect(try await bench.rows("SELECT signal FROM job").first?["signal"]?.integer == 11)
   }
 
+  @Test("a worker that is killed fails its job with the signal's name; its heartbeat is kept")
+  func killedWorker() async throws {
+    let bench = try Workbench(
+      """
+      stages:
+        shapes: { uses: moving_shapes, with: { clips: 500, frames: 200, size: [480, 640] } }
+
+      """)
+    let running = try await bench.start("run")
+    try await until("the worker has begun") {
+      bench.find("events.jsonl").contains { (try? bench.read($0))?.contains("progress") == true }
+    }
+    let worker = try #require(try Self.process(running: "fathom-worker", of: bench.folder))
+    kill(worker, SIGKILL)
+    let outcome = try await running.ended()
+    #expect(outcome.code == 1)
+    #expect(outcome.errors.contains("shapes: died of SIGKILL"), "\(outcome.errors)")
+    let rows = try await bench.rows(
+      "SELECT decision, signal, heartbeat BETWEEN started AND ended AS beat FROM job")
+    #expect(rows.count == 1)
+    #expect(rows[0]["decision"]?.text == "failed")
+    #expect(rows[0]["signal"]?.integer == 9)
+    #expect(rows[0]["beat"]?.integer == 1)
+    #expect(bench.find("latest/p/shapes").isEmpty)
+  }
+
+  /// The process of a program one of whose arguments lies in the folder.
+  private static func process(running program: String, of folder: String) throws -> pid_t? {
+    for name in try FileManager.default.contentsOfDirectory(atPath: "/proc") {
+      guard let id = pid_t(name),
+        let line = FileManager.default.contents(atPath: "/proc/\(name)/cmdline")
+      else { continue }
+      let words = line.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+      if words.first?.hasSuffix("/" + program) == true,
+        words.contains(where: { $0.hasPrefix(folder) })
+      {
+        return id
+      }
+    }
+    return nil
+  }
+
   @Test("fails where a command writes what it did not declare, or not what it declared")
   func outputs() async throws {
     let bench = try Workbench(

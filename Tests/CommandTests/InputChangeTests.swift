@@ -92,4 +92,35 @@ struct InputChangeTests {
     #expect(outcome.errors.contains("x.mp4"), "\(outcome.errors)")
     #expect(try await bench.rows("SELECT 1 FROM item_result").isEmpty)
   }
+
+  @Test("fails the job whose object changed in the store, and the object is made anew")
+  func object() async throws {
+    let bench = try Workbench(
+      """
+      stages:
+        maker: { run: "echo right > ${out.o}", out: { o: o.txt } }
+        reader:
+          run: \(Gate.command("cat ${in.i} > ${out.o}"))
+          in: { i: maker.o }
+          out: { o: o.txt }
+
+      """)
+    let running = try await bench.start("run")
+    let folder = try await Gate.begun(bench)
+    let object = URL(fileURLWithPath: bench.path("Artifacts/latest/p/maker/o"))
+      .resolvingSymlinksInPath().path
+    try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: object)
+    try Data("wrong\n".utf8).write(to: URL(fileURLWithPath: object), options: [])
+    try Gate.open(folder, bench)
+    let outcome = try await running.ended()
+    #expect(outcome.code == 1)
+    #expect(outcome.errors.contains("input changed while the job ran"), "\(outcome.errors)")
+    #expect(try await bench.decisions() == ["maker": "run", "reader": "failed"])
+    #expect(!FileManager.default.fileExists(atPath: object))
+    #expect(bench.find("quarantine").count == 1)
+
+    // The gate is open: it lies in the action's checkpoint folder, which a failure keeps.
+    try await bench.run(expecting: ["maker", "reader"])
+    #expect(try bench.latest("reader/o") == "right\n")
+  }
 }

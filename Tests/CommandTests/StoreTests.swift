@@ -133,6 +133,7 @@ struct StoreTests {
     #expect(stuffed.errors.contains("No space left on device"), "\(stuffed.errors)")
     #expect(stuffed.errors.contains("free some space"), "\(stuffed.errors)")
     #expect(try bench.latest("word/o") == "word\n")
+    #expect(try await bench.decisions()["word"] == "failed")
     try FileManager.default.removeItem(atPath: stuffing)
     try await bench.run(expecting: ["word", "large"])
     #expect(try bench.latest("word/o") == "words\n")

@@ -223,12 +223,24 @@ import Testing
     #expect(try scratch.read("other/fathom.db") == text)
   }
 
+  @Test("a database of an older schema is brought up to date and keeps what it holds")
+  func olderSchema() throws {
+    let run = try database.add([hit("a", key: "a")])
+    try database.execute("ALTER TABLE job DROP COLUMN heartbeat")
+    try database.execute("DELETE FROM grdb_migrations WHERE identifier = '2 heartbeats'")
+    try database.execute("PRAGMA user_version = 1")
+    #expect(code { _ = try scratch.openDatabase(.readOnly) } == .database)
+    let again = try scratch.openDatabase()
+    #expect(try again.jobs(ofRun: run).map(\.heartbeat) == [nil])
+    #expect(try again.texts("PRAGMA user_version") == [["2"]])
+  }
+
   @Test("a database of a newer schema, or of another program, is refused")
   func newerSchema() throws {
     try database.execute("PRAGMA user_version = 99")
     #expect(code { _ = try scratch.openDatabase() } == .database)
     #expect(code { _ = try scratch.openDatabase(.readOnly) } == .database)
-    try database.execute("PRAGMA user_version = 1")
+    try database.execute("PRAGMA user_version = 2")
     try database.execute("PRAGMA application_id = 12")
     #expect(code { _ = try scratch.openDatabase() } == .database)
   }

@@ -144,6 +144,7 @@ extension JobDetail {
       "wall_s": row.wallSeconds.map { .number($0) } ?? .null,
       "cpu_s": row.cpuSeconds.map { .number($0) } ?? .null,
       "max_rss": row.maxResidentBytes.map { .integer($0) } ?? .null,
+      "heartbeat": row.heartbeat.map { .number($0) } ?? .null,
       "fields": .list(
         fields.map { field in
           [
