@@ -177,8 +177,7 @@ public struct Collection: Hashable, Sendable {
     }
   }
 
-  /// By bytes: below zero, zero or above.
-  static func compare(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Int {
+  fileprivate static func compare(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Int {
     if let aStart = a.baseAddress, let bStart = b.baseAddress {
       let order = memcmp(aStart, bStart, min(a.count, b.count))
       if order != 0 { return Int(order) }

@@ -51,6 +51,8 @@ public enum FileGlob {
       defer { closedir(handle) }
       while let entry = readdir(handle) {
         let type = Int32(entry.pointee.d_type)
+        let startsWithDot = entry.pointee.d_name.0 == CChar(bitPattern: UInt8(ascii: "."))
+        if startsWithDot && !hidden { continue }
         let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
           pointer.withMemoryRebound(to: UInt8.self, capacity: 256) {
             String(validatingCString: UnsafePointer<CChar>(OpaquePointer($0)))
@@ -61,7 +63,7 @@ public enum FileGlob {
             .invalidPath, "a file below '\(path)' has a name that is not UTF-8; rename it",
             at: position)
         }
-        if name == "." || name == ".." || (!hidden && name.hasPrefix(".")) { continue }
+        if startsWithDot && (name == "." || name == "..") { continue }
         let relative = folder.isEmpty ? name : "\(folder)/\(name)"
         if type == Int32(DT_DIR) {
           folders.append(relative)
