@@ -1,5 +1,6 @@
 public import Engine
 internal import GRDB
+internal import GRDBSQLite
 internal import Glibc
 internal import StageKit
 
@@ -63,6 +64,24 @@ extension ProvenanceDatabase: Provenance {
     try write { database in
       try Prepared(database, "UPDATE run SET status = ?, ended = ? WHERE id = ?")
         .bind(status.rawValue).bind(time).bind(run).run()
+    }
+    emptyLongLog()
+  }
+
+  /// Moves a long write-ahead log into the database: whoever opens it next reads all of the log.
+  ///
+  /// Left to another run where somebody reads at this moment, or the disk is full.
+  private func emptyLongLog() {
+    let longBytes = 1 << 20
+    var log = stat()
+    guard stat("\(path)-wal", &log) == 0, log.st_size > longBytes else { return }
+    try? queue.inDatabase { database in
+      sqlite3_busy_timeout(database.sqliteConnection, 0)
+      defer {
+        sqlite3_busy_timeout(
+          database.sqliteConnection, Int32(ProvenanceDatabase.busyTimeoutSeconds * 1000))
+      }
+      try database.checkpoint(.truncate)
     }
   }
 

@@ -34,7 +34,7 @@ enum Host {
       let text = String(
         decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
       if text.hasPrefix("model name"), let colon = text.firstIndex(of: ":") {
-        return text[text.index(after: colon)...].trimmingCharacters(in: .whitespacesAndNewlines)
+        return String(text[text.index(after: colon)...].drop { $0 == " " }.prefix { $0 != "\n" })
       }
     }
     return "unknown"

@@ -2,9 +2,10 @@ import Engine
 import Foundation
 import Glibc
 import StageKit
-import Storage
 import TestKit
 import Testing
+
+@testable import Storage
 
 @Suite struct ProvenanceTests {
   let scratch: Scratch
@@ -261,6 +262,23 @@ import Testing
     }
     let again = try ProvenanceDatabase(path: path, project: disk.path)
     #expect(try again.runs().first?.decisions == [.hit: 1])
+  }
+
+  @Test("a long write-ahead log is moved into the database at the end of a run, unless it is read")
+  func longLog() throws {
+    let log = URL(fileURLWithPath: database.path + "-wal")
+    func logBytes() throws -> Int { try Data(contentsOf: log).count }
+    let many = (0..<20_000).map { hit("instance number \($0)", key: "\($0)") }
+    let run = try database.add(many)
+    #expect(try logBytes() == 0)
+    let reader = try scratch.openDatabase(.readOnly)
+    try reader.read { connection in
+      #expect(try Prepared(connection, "SELECT 1 FROM job").step())
+      try database.record(many, run: run)
+      try database.end(run: run, status: .succeeded, at: 1)
+      #expect(try logBytes() > 0)
+    }
+    #expect(try database.jobs(ofRun: run).count == 40_000)
   }
 
   @Test("the write-ahead log is used on a local disk")
