@@ -46,7 +46,10 @@ extension Fathom {
   /// to do: `run` is tried alone first. Whatever it does not understand is said by the whole tree.
   private static func parsed() throws -> any ParsableCommand {
     let words = CommandLine.arguments.dropFirst()
-    if words.first == "run", let run = try? Run.parse(Array(words.dropFirst())) { return run }
+    if words.first == "run" {
+      let rest = Array(words.dropFirst())
+      if let run = Run(plain: rest) ?? (try? Run.parse(rest)) { return run }
+    }
     return try parseAsRoot()
   }
 }

@@ -40,6 +40,10 @@ enum Host {
     return "unknown"
   }
 
+  /// The text of `/proc/cpuinfo`; read once, when the first job starts.
+  static let processorDescription =
+    (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+
   static var processors: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
   static var memoryBytes: Int {

@@ -51,7 +51,6 @@ struct Run: AsyncParsableCommand {
           plan: plan, options: common, showsProgress: options.progress != .none)
       }
     let environment = Environment.all
-    let processor = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
     var setup = RunSetup(
       plan: plan, selection: selection.needed, forced: options.force ? selection.chosen : [],
       store: store, cache: store, digests: database, provenance: database,
@@ -61,7 +60,7 @@ struct Run: AsyncParsableCommand {
         case .kind:
           return JobEnvironment.worker(
             caller: environment, layout: layout, cpus: instance.resources.cpu,
-            processor: processor)
+            processor: Host.processorDescription)
         case .command:
           var declared: [String: String] = [:]
           for variable in instance.environment {
@@ -108,6 +107,51 @@ struct Run: AsyncParsableCommand {
         Terminal.standardError.write("\(output.type.rawValue)  \(RunText.short(path))\n")
       }
     }
+  }
+}
+
+extension Run {
+  /// Reads the commonest words without the parser, which takes a fifth of a run that has nothing to
+  /// do: a file and targets, `-j N`, `-q` and `--cd DIR`. `nil` where there is any other.
+  init?(plain words: [String]) {
+    var (jobs, cd, isQuiet, arguments) = (Int?.none, String?.none, false, [String]())
+    var rest = words[...]
+    while let word = rest.popFirst() {
+      switch word {
+      case "-j":
+        guard let number = rest.popFirst().flatMap({ Int($0) }), number > 0 else { return nil }
+        jobs = number
+      case "--cd":
+        guard let folder = rest.popFirst(), !folder.hasPrefix("-") else { return nil }
+        cd = folder
+      case "-q": isQuiet = true
+      default:
+        if word.hasPrefix("-") { return nil }
+        arguments.append(word)
+      }
+    }
+    // Each property must have a value: the parser that would give it its default never runs.
+    self.init()
+    common = CommonOptions()
+    common.cd = cd
+    common.json = false
+    common.color = .auto
+    common.quiet = isQuiet
+    common.verbose = false
+    pipeline = PipelineOptions()
+    pipeline.sets = []
+    pipeline.profile = []
+    pipeline.arguments = arguments
+    options = RunOptions()
+    options.dryRun = false
+    options.jobs = jobs
+    options.keepGoing = false
+    options.force = false
+    options.retries = nil
+    options.timeout = nil
+    options.lockTimeout = nil
+    options.executor = "local"
+    options.progress = .auto
   }
 }
 
