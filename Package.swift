@@ -62,6 +62,9 @@ let package = Package(
     // The heavy side: what a job links.
     .target(name: "Analysis", dependencies: ["COpenBLAS"], swiftSettings: swift),
     .target(name: "Video", dependencies: ["CLibAV"], swiftSettings: swift),
+    .target(
+      name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp")]),
+    .target(name: "Learning", dependencies: ["COneDNN", "StageKit"], swiftSettings: swift),
     .target(name: "Charts", swiftSettings: swift),
     .target(
       name: "Stages", dependencies: ["StageKit", "Analysis", "Video", "Charts"],
@@ -73,6 +76,10 @@ let package = Package(
     .executableTarget(name: "catalogue-generator", swiftSettings: swift),
     .plugin(
       name: "StageCatalogue", capability: .buildTool(), dependencies: ["catalogue-generator"]),
+
+    .executableTarget(
+      name: "learning-step", dependencies: ["Learning"], path: "Benchmarks/learning-step",
+      swiftSettings: swift),
 
     .target(
       name: "TestKit", dependencies: ["StageKit"], path: "Tests/TestKit", swiftSettings: swift),
@@ -93,6 +100,9 @@ let package = Package(
       swiftSettings: swift),
     .testTarget(
       name: "AnalysisTests", dependencies: ["Analysis", "TestKit"], swiftSettings: swift),
+    .testTarget(
+      name: "LearningTests", dependencies: ["Learning", "COneDNN", "StageKit", "TestKit"],
+      swiftSettings: swift),
     .testTarget(name: "ChartsTests", dependencies: ["Charts"], swiftSettings: swift),
     .testTarget(
       name: "VideoTests", dependencies: ["Video", "TestKit"], swiftSettings: swift),

@@ -1,0 +1,85 @@
+// One training step or one inference of r3d_18, timed: the part of the learning benchmark that is
+// ours.
+//
+//   learning-step train|infer float32|bfloat16 BATCH FRAMES SIZE
+//
+// Answers each line of standard input with one of output: `step` with the seconds of one step,
+// `profile` with the seconds of each kind of operation, `peak` with the peak memory in bytes.
+import Foundation
+import Learning
+
+func fail(_ message: String) -> Never {
+  FileHandle.standardError.write(Data("learning-step: \(message)\n".utf8))
+  exit(2)
+}
+
+func peakBytes() -> Int {
+  let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+  for line in status.split(separator: "\n") where line.hasPrefix("VmHWM:") {
+    return (Int(line.split(whereSeparator: { $0 == " " || $0 == "\t" })[1]) ?? 0) << 10
+  }
+  return 0
+}
+
+let arguments = CommandLine.arguments
+guard arguments.count == 6, let precision = Precision(rawValue: arguments[2]),
+  let batch = Int(arguments[3]), let frames = Int(arguments[4]), let size = Int(arguments[5])
+else { fail("usage: learning-step train|infer float32|bfloat16 BATCH FRAMES SIZE") }
+
+let isTraining = arguments[1] == "train"
+let classes = 4
+let backend = try OneDNNBackend(threads: 2)
+let initializer = Initializer(seed: 0)
+let network = try ResNet3D(initializer: initializer)
+let program = Program(
+  on: backend, mode: isTraining ? .training : .inference,
+  type: try precision.resolved(on: backend))
+let clips = try program.input([batch, 3, frames, size, size])
+let labels = (0..<batch).map { $0 % classes }
+var random = SystemRandomNumberGenerator()
+let values = (0..<batch * 3 * frames * size * size).map { _ in
+  Float.random(in: 0..<1, using: &random)
+}
+
+let step: () throws -> Void
+if isTraining {
+  let head = try Linear("fc", network.features, classes, initializer: initializer)
+  let (features, featuresBackward) = try network.forward(clips, in: program)
+  let (logits, headBackward) = try head.forward(features, in: program)
+  let output = try program.output(logits)
+  program.beginBackward()
+  let gradient = try program.input([batch, classes])
+  _ = try featuresBackward(headBackward(Gradient(gradient)))
+  try program.finish()
+  let descent = try GradientDescent(
+    network.parameters + head.parameters, .init(momentum: 0.9, decay: 1e-4), on: backend)
+  step = {
+    try program.write(values, to: clips)
+    try program.forward()
+    let loss = try crossEntropy(try program.read(output), classes: classes, labels: labels)
+    try program.write(loss.gradient, to: gradient)
+    try program.backward()
+    try descent.step(rate: 0.01)
+  }
+} else {
+  let (features, _) = try network.forward(clips, in: program)
+  let output = try program.output(features)
+  try program.finish()
+  step = {
+    try program.write(values, to: clips)
+    try program.forward()
+    _ = try program.read(output)
+  }
+}
+
+while let line = readLine() {
+  switch line {
+  case "step": print(try ContinuousClock().measure(step) / .seconds(1))
+  case "profile":
+    print(
+      try program.profile().map { "\($0.operation) \($0.seconds)" }.joined(separator: "; "))
+  case "peak": print(peakBytes())
+  default: fail("unknown request '\(line)'")
+  }
+  fflush(stdout)
+}
