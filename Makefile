@@ -9,7 +9,7 @@ FATHOM := .build/release/fathom
 CLIPS ?=
 SUITE ?= runner
 
-.PHONY: setup build run test lint unit end-to-end bench clean
+.PHONY: setup build run test lint unit end-to-end onednn-headers bench clean
 
 # Installs what is missing of the system's packages; says and does nothing when all are there.
 setup:
@@ -47,7 +47,11 @@ unit: build
 end-to-end: build
 	Tests/end-to-end $(FATHOM)
 
-# make bench SUITE=runner|decode [CLIPS=DIR]: one part beside its peers, in turn, in one run.
+# The shim over oneDNN compiles against 2.6 and 3.x; needs PyPI once.
+onednn-headers: setup
+	Tests/onednn-headers
+
+# make bench SUITE=runner|decode|learning [CLIPS=DIR]: one part beside its peers, in turn, in one run.
 bench: build
 	Benchmarks/$(SUITE) $(FATHOM) '$(CLIPS)'
 

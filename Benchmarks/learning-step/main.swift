@@ -13,6 +13,8 @@ func fail(_ message: String) -> Never {
   exit(2)
 }
 
+func answer(_ line: String) { FileHandle.standardOutput.write(Data("\(line)\n".utf8)) }
+
 func peakBytes() -> Int {
   let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
   for line in status.split(separator: "\n") where line.hasPrefix("VmHWM:") {
@@ -74,12 +76,10 @@ if isTraining {
 
 while let line = readLine() {
   switch line {
-  case "step": print(try ContinuousClock().measure(step) / .seconds(1))
+  case "step": answer("\(try ContinuousClock().measure(step) / .seconds(1))")
   case "profile":
-    print(
-      try program.profile().map { "\($0.operation) \($0.seconds)" }.joined(separator: "; "))
-  case "peak": print(peakBytes())
+    answer(try program.profile().map { "\($0.operation) \($0.seconds)" }.joined(separator: "; "))
+  case "peak": answer("\(peakBytes())")
   default: fail("unknown request '\(line)'")
   }
-  fflush(stdout)
 }

@@ -87,7 +87,7 @@ public struct BatchNorm: Layer {
         let layout = program.layout(of: x)
         let dx = program.tensor(layout)
         var arguments: [Role: Tensor] = [
-          .source: x, .mean: mean, .variance: variance, .scale: scale,
+          .source: x, .mean: mean, .variance: variance, .scale: scale, .shift: shift,
           .destinationGradient: try program.converted(program.summed(gradient), to: layout),
           .sourceGradient: dx, .scaleGradient: try program.gradient(of: weight),
           .shiftGradient: try program.gradient(of: bias),
@@ -123,7 +123,8 @@ public struct BatchNorm: Layer {
     var bias = try convolution.bias?.values() ?? [Float](repeating: 0, count: channels)
     let row = weights.count / channels
     for channel in 0..<channels {
-      let factor = Double(scale[channel]) / (Double(variance[channel]) + Double(epsilon)).squareRoot()
+      let factor =
+        Double(scale[channel]) / (Double(variance[channel]) + Double(epsilon)).squareRoot()
       for index in channel * row..<(channel + 1) * row {
         weights[index] = Float(Double(weights[index]) * factor)
       }

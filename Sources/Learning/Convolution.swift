@@ -35,7 +35,8 @@ public struct Convolution: Layer {
         ? shape : [groups, output / groups, input / groups] + window.kernel,
       values: initializer.kaiming(
         "\(name).weight", count: shape.reduce(1, *), fanOut: output * kernel))
-    self.bias = bias
+    self.bias =
+      bias
       ? Parameter("\(name).bias", [output], values: [Float](repeating: 0, count: output)) : nil
   }
 

@@ -46,7 +46,7 @@ public struct Chain: Layer {
 }
 
 /// Where initial weights come from: one sequence of random numbers a parameter, by its name.
-public struct Initializer {
+public struct Initializer: Hashable, Sendable {
   public var seed: Int
 
   public init(seed: Int) { self.seed = seed }

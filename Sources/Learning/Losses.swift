@@ -81,7 +81,8 @@ public func mapDivergence(_ logits: [Float], targets: [Float], cells: Int) throw
     let mass = target.reduce(0, +)
     guard target.allSatisfy({ $0 >= 0 }), abs(mass - 1) < 1e-3 else {
       throw LearningError(
-        .badSetting, "map \(row) of the targets sums to \(mass); expected values of at least 0"
+        .badSetting,
+        "map \(row) of the targets sums to \(mass); expected values of at least 0"
           + " that sum to 1")
     }
     for cell in 0..<cells {

@@ -18,15 +18,15 @@ public final class Parameter {
     var velocity: (any Memory)?
   }
 
-  private var host: [Float]
+  /// Before it is on a device: made when it is first needed, since that takes a second for millions.
+  private var host: () -> [Float]
   private(set) var settled: Settled?
   private var backend: (any Backend)?
 
   init(
     _ name: String, _ shape: [Int], deviceShape: [Int]? = nil, isLearnt: Bool = true,
-    values: [Float]
+    values: @escaping @autoclosure () -> [Float]
   ) {
-    precondition(values.count == shape.reduce(1, *), "\(name): \(values.count) values")
     self.name = name
     self.shape = shape
     self.deviceShape = deviceShape ?? shape
@@ -38,7 +38,7 @@ public final class Parameter {
   public var count: Int { shape.reduce(1, *) }
 
   /// All elements, row-major.
-  public func values() throws -> [Float] { try download(\.weights) ?? host }
+  public func values() throws -> [Float] { try download(\.weights) ?? host() }
 
   /// Replaces all elements: as many as the shape has, row-major.
   public func set(_ values: [Float]) throws {
@@ -49,7 +49,7 @@ public final class Parameter {
     if let settled, let backend {
       try backend.upload(values, as: settled.layout, to: settled.weights.address)
     } else {
-      host = values
+      host = { values }
     }
   }
 
@@ -93,11 +93,11 @@ public final class Parameter {
       throw LearningError(.badSetting, "\(name): weights are kept in float32")
     }
     let memory = try backend.allocate(layout.byteCount)
-    try backend.upload(host, as: layout, to: memory.address)
+    try backend.upload(host(), as: layout, to: memory.address)
     let settled = Settled(layout: layout, weights: memory)
     self.settled = settled
     self.backend = backend
-    host = []
+    host = { [] }
     return settled
   }
 

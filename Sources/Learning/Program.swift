@@ -177,8 +177,15 @@ public final class Program {
     return result
   }
 
+  /// The same values as another tensor of the program's type, whose gradient is wanted.
+  public func copy(_ source: Tensor) throws -> Tensor {
+    let result = tensor(try backend.rowMajor(shape(of: source), type))
+    try record(.reorder, [.source: source, .destination: result])
+    return result
+  }
+
   /// All parts of a gradient as one tensor.
-  func summed(_ gradient: Gradient) throws -> Tensor {
+  public func summed(_ gradient: Gradient) throws -> Tensor {
     precondition(!gradient.parts.isEmpty, "\(scope): a gradient that nobody computed")
     guard gradient.parts.count > 1 else { return gradient.parts[0] }
     return try sum(gradient.parts)
@@ -304,7 +311,9 @@ public final class Program {
       let time = try clock.measure { try call.run(step: step) }
       seconds[record.operation.name, default: 0] += time / .seconds(1)
     }
-    return seconds.map { ($0.key, $0.value) }.sorted { ($1.seconds, $0.operation) < ($0.seconds, $1.operation) }
+    return seconds.map { ($0.key, $0.value) }.sorted {
+      ($1.seconds, $0.operation) < ($0.seconds, $1.operation)
+    }
   }
 
   /// Runs the forward pass again and names the layer whose result is the first with NaN or

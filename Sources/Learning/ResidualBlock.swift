@@ -31,10 +31,12 @@ struct ResidualBlock: Layer {
       "conv1", input, kernel: 3, stride: stride, dilation: dilation.0, rectified: true)
     second = try convolution(
       "conv2", output, kernel: 3, stride: [1, 1, 1], dilation: dilation.1, rectified: false)
-    excitation = excites
+    excitation =
+      excites
       ? try SqueezeExcitation("\(name).se", channels: output, initializer: initializer) : nil
     let changes = input != output || stride != [1, 1, 1]
-    shortcut = changes
+    shortcut =
+      changes
       ? try convolution(
         "downsample", input, kernel: 1, stride: stride, dilation: 1, rectified: false) : nil
   }
