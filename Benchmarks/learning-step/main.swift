@@ -4,7 +4,8 @@
 //   learning-step train|infer float32|bfloat16 BATCH FRAMES SIZE
 //
 // Answers each line of standard input with one of output: `step` with the seconds of one step,
-// `profile` with the seconds of each kind of operation, `peak` with the peak memory in bytes.
+// `profile` with the seconds of each kind of operation, `operations` with those of each by layer and
+// kernel, `peak` with the peak memory in bytes.
 import Foundation
 import Learning
 
@@ -78,7 +79,15 @@ while let line = readLine() {
   switch line {
   case "step": answer("\(try ContinuousClock().measure(step) / .seconds(1))")
   case "profile":
-    answer(try program.profile().map { "\($0.operation) \($0.seconds)" }.joined(separator: "; "))
+    var seconds: [String: Double] = [:]
+    for one in try program.profile() { seconds[one.operation, default: 0] += one.seconds }
+    answer(
+      seconds.sorted { $0.value > $1.value }.map { "\($0.key) \($0.value)" }.joined(
+        separator: "; "))
+  case "operations":
+    answer(
+      try program.profile().map { "\($0.operation)|\($0.layer)|\($0.kernel)|\($0.seconds)" }
+        .joined(separator: ";"))
   case "peak": answer("\(peakBytes())")
   default: fail("unknown request '\(line)'")
   }

@@ -106,6 +106,72 @@ void cdnn_sum(
 }
 
 typedef struct {
+  size_t block;
+  char *matrix;
+  const char *source;
+  int64_t n, blocks, sizes[3], places[3];
+  cdnn_window window;
+} unfold_work;
+
+// One row of the matrix: what the window sees at one place.
+static void unfold_row(const unfold_work *work, size_t row) {
+  const cdnn_window *w = &work->window;
+  int64_t start[3];
+  size_t rest = row;
+  for (int axis = 2; axis >= 0; axis--) {
+    int64_t place = (int64_t)(rest % (size_t)work->places[axis]);
+    rest /= (size_t)work->places[axis];
+    start[axis] = place * w->stride[axis] - w->padding[axis];
+  }
+  const int64_t *sizes = work->sizes;
+  size_t area = (size_t)(sizes[0] * sizes[1] * sizes[2]) * work->block;
+  size_t kernel = (size_t)(w->kernel[0] * w->kernel[1] * w->kernel[2]);
+  char *to = work->matrix + row * (size_t)work->blocks * kernel * work->block;
+  const char *image = work->source + rest * (size_t)work->blocks * area;
+  for (int64_t block = 0; block < work->blocks; block++, image += area)
+    for (int64_t a = 0; a < w->kernel[0]; a++)
+      for (int64_t b = 0; b < w->kernel[1]; b++)
+        for (int64_t c = 0; c < w->kernel[2]; c++, to += work->block) {
+          int64_t x = start[0] + a * w->dilation[0], y = start[1] + b * w->dilation[1],
+                  z = start[2] + c * w->dilation[2];
+          bool inside = x >= 0 && x < sizes[0] && y >= 0 && y < sizes[1] && z >= 0 && z < sizes[2];
+          const char *from = image + (size_t)((x * sizes[1] + y) * sizes[2] + z) * work->block;
+          // Two sizes alone, known to the compiler.
+          if (!inside) memset(to, 0, work->block);
+          else if (work->block == 32) memcpy(to, from, 32);
+          else memcpy(to, from, 64);
+        }
+}
+
+static void unfold_share(void *argument) {
+  const unfold_work *work = argument;
+  size_t rows = (size_t)(work->n * work->places[0] * work->places[1] * work->places[2]);
+  size_t threads = (size_t)omp_get_num_threads(), thread = (size_t)omp_get_thread_num();
+  for (size_t row = rows * thread / threads; row < rows * (thread + 1) / threads; row++)
+    unfold_row(work, row);
+}
+
+void cdnn_unfold(
+    cdnn_type type, void *matrix, const void *source, int64_t n, int64_t channels,
+    const int64_t *sizes, const int64_t *places, const cdnn_window *window) {
+  unfold_work work = {
+      .block = type == CDNN_F32 ? 64 : 32, .matrix = matrix, .source = source, .n = n,
+      .blocks = channels / 16};
+  work.window.rank = 3;
+  // Missing dimensions come first, with one element.
+  for (int axis = 0; axis < 3; axis++) {
+    int from = axis - (3 - window->rank);
+    work.sizes[axis] = from < 0 ? 1 : sizes[from];
+    work.places[axis] = from < 0 ? 1 : places[from];
+    work.window.kernel[axis] = from < 0 ? 1 : window->kernel[from];
+    work.window.stride[axis] = from < 0 ? 1 : window->stride[from];
+    work.window.dilation[axis] = from < 0 ? 1 : window->dilation[from];
+    work.window.padding[axis] = from < 0 ? 0 : window->padding[from];
+  }
+  GOMP_parallel(unfold_share, &work, 0, 0);
+}
+
+typedef struct {
   cdnn_sgd_settings settings;
   float *weights, *velocity;
   const float *gradient;

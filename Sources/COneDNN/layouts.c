@@ -72,17 +72,35 @@ int cdnn_layout_plain(int rank, const int64_t *sizes, cdnn_type type, cdnn_layou
   return cdnn_finish_layout(status, layout, result);
 }
 
-int cdnn_layout_any(int rank, const int64_t *sizes, cdnn_type type, cdnn_layout **result) {
+static int tagged(
+    int rank, const int64_t *sizes, cdnn_type type, dnnl_format_tag_t tag, cdnn_layout **result) {
   cdnn_layout *layout = calloc(1, sizeof *layout);
   if (!layout) return dnnl_out_of_memory;
 #if CDNN_OPAQUE
   int status = dnnl_memory_desc_create_with_tag(
-      &layout->descriptor, rank, sizes, data_type(type), dnnl_format_tag_any);
+      &layout->descriptor, rank, sizes, data_type(type), tag);
 #else
   int status = dnnl_memory_desc_init_by_tag(
-      &layout->descriptor, rank, sizes, data_type(type), dnnl_format_tag_any);
+      &layout->descriptor, rank, sizes, data_type(type), tag);
 #endif
   return cdnn_finish_layout(status, layout, result);
+}
+
+int cdnn_layout_any(int rank, const int64_t *sizes, cdnn_type type, cdnn_layout **result) {
+  return tagged(rank, sizes, type, dnnl_format_tag_any, result);
+}
+
+int cdnn_layout_ordered(
+    int rank, const int64_t *sizes, cdnn_type type, cdnn_order order, cdnn_layout **result) {
+  static const dnnl_format_tag_t tags[3][4] = {
+      {dnnl_format_tag_undef, dnnl_nwc, dnnl_nhwc, dnnl_ndhwc},
+      {dnnl_format_tag_undef, dnnl_nCw16c, dnnl_nChw16c, dnnl_nCdhw16c},
+      {dnnl_OI16i16o, dnnl_OIw16i16o, dnnl_OIhw16i16o, dnnl_OIdhw16i16o},
+  };
+  if (rank < 2 || rank > 5) return dnnl_invalid_arguments;
+  dnnl_format_tag_t tag = tags[order][rank - 2];
+  if (tag == dnnl_format_tag_undef) return dnnl_invalid_arguments;
+  return tagged(rank, sizes, type, tag, result);
 }
 
 int cdnn_finish_layout(int status, cdnn_layout *layout, cdnn_layout **result) {

@@ -104,6 +104,18 @@ final class OneDNNLayout: Layout {
     self.type = type
   }
 
+  init(_ shape: [Int], _ type: ElementType, _ order: cdnn_order) throws {
+    var created: OpaquePointer?
+    try checked(
+      cdnn_layout_ordered(
+        Int32(shape.count), shape.map { Int64($0) }, type.code, order, &created),
+      "a tensor of shape \(shape)")
+    guard let created else { throw LearningError(.device, "no layout for shape \(shape)") }
+    handle = created
+    self.shape = shape
+    self.type = type
+  }
+
   init(owning handle: OpaquePointer, shape: [Int], type: ElementType) {
     self.handle = handle
     self.shape = shape

@@ -8,6 +8,8 @@ extension OneDNNBackend {
     switch operation {
     case .sum, .dropout, .runningStatistics:
       return try FusedOperation(operation, arguments)
+    case .convolution(.backwardWeights, let window, _, _):
+      if let unfolded = try UnfoldedGradient(window, arguments, on: self) { return unfolded }
     default: break
     }
     let given = try arguments.mapValues { argument in

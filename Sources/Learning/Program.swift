@@ -302,17 +302,23 @@ public final class Program {
     for index in range { try calls[index].run(step: step) }
   }
 
-  /// Runs both passes again and tells the seconds of each kind of operation, largest first.
-  public func profile(step: UInt64 = 0) throws -> [(operation: String, seconds: Double)] {
+  /// What one operation took.
+  public struct Measurement: Hashable, Sendable {
+    public var operation: String
+    public var layer: String
+    public var kernel: String
+    public var seconds: Double
+  }
+
+  /// Runs both passes again and tells what each operation took, in order.
+  public func profile(step: UInt64 = 0) throws -> [Measurement] {
     backend.prepareThread()
-    var seconds: [String: Double] = [:]
     let clock = ContinuousClock()
-    for (record, call) in zip(records, calls) {
+    return try zip(records, calls).map { record, call in
       let time = try clock.measure { try call.run(step: step) }
-      seconds[record.operation.name, default: 0] += time / .seconds(1)
-    }
-    return seconds.map { ($0.key, $0.value) }.sorted {
-      ($1.seconds, $0.operation) < ($0.seconds, $1.operation)
+      return Measurement(
+        operation: record.operation.name, layer: record.layer, kernel: record.planned.kernel,
+        seconds: time / .seconds(1))
     }
   }
 

@@ -33,7 +33,8 @@ import Testing
         "conv3d_blocked", 16, 16, Window([3, 3, 3], stride: [2, 2, 2], padding: [1, 1, 1]),
         bias: true),
       convolution(
-        "conv3d_dilated", 16, 16, Window([1, 3, 3], padding: [0, 2, 2], dilation: [1, 2, 2])),
+        "conv3d_dilated", 16, 16,
+        Window([2, 3, 3], stride: [1, 2, 1], padding: [1, 2, 2], dilation: [1, 2, 2])),
       convolution("conv_groups", 32, 32, Window([3, 3], padding: [1, 1]), groups: 2, bias: true),
       convolution("conv_narrow_groups", 12, 24, Window([3, 3], padding: [1, 1]), groups: 4),
       convolution(

@@ -68,6 +68,12 @@ void cdnn_set_threads(int threads);
 
 int cdnn_layout_plain(int rank, const int64_t *sizes, cdnn_type type, cdnn_layout **layout);
 int cdnn_layout_any(int rank, const int64_t *sizes, cdnn_type type, cdnn_layout **layout);
+// Orders that our own kernels know: all channels of a place together; blocks of 16 channels, each with
+// all places; weights in blocks of 16 inputs by 16 outputs, `OI[kernel]16i16o`. Rank 2 (weights
+// alone) to 5.
+typedef enum { CDNN_CHANNELS_LAST, CDNN_CHANNEL_BLOCKS, CDNN_WEIGHT_BLOCKS } cdnn_order;
+int cdnn_layout_ordered(
+    int rank, const int64_t *sizes, cdnn_type type, cdnn_order order, cdnn_layout **layout);
 void cdnn_layout_free(cdnn_layout *layout);
 bool cdnn_layout_equal(const cdnn_layout *a, const cdnn_layout *b);
 size_t cdnn_layout_bytes(const cdnn_layout *layout);
@@ -126,6 +132,13 @@ typedef enum { CDNN_KEEP, CDNN_RECTIFY, CDNN_GATE } cdnn_ending;
 void cdnn_sum(
     cdnn_type type, void *destination, int terms, const void *const *term, cdnn_ending ending,
     const void *gate, size_t count);
+
+// The source of a convolution, in channel blocks, as the matrix that its weights multiply:
+// `[n * places, channels / 16 * kernel * 16]` in the order of weight blocks. Channels are a multiple
+// of 16; `sizes` and `places` are spatial.
+void cdnn_unfold(
+    cdnn_type type, void *matrix, const void *source, int64_t n, int64_t channels,
+    const int64_t *sizes, const int64_t *places, const cdnn_window *window);
 
 typedef struct {
   float rate, momentum, decay, gradient_scale;

@@ -156,7 +156,7 @@ def layers():
     case("conv2d_dilated", nn.Conv2d(16, 16, 3, 1, 2, 2, bias=False), 2, 16, 7, 6)
     case("conv3d", nn.Conv3d(3, 16, (3, 5, 5), (1, 2, 2), (1, 2, 2), bias=False), 2, 3, 4, 9, 8)
     case("conv3d_blocked", nn.Conv3d(16, 16, 3, (2, 2, 2), 1, bias=True), 2, 16, 4, 5, 6)
-    case("conv3d_dilated", nn.Conv3d(16, 16, (1, 3, 3), 1, (0, 2, 2), (1, 2, 2), bias=False), 1, 16, 3, 6, 5)
+    case("conv3d_dilated", nn.Conv3d(16, 16, (2, 3, 3), (1, 2, 1), (1, 2, 2), (1, 2, 2), bias=False), 2, 16, 3, 6, 5)
     case("conv_groups", nn.Conv2d(32, 32, 3, 1, 1, groups=2, bias=True), 2, 32, 5, 4)
     case("conv_narrow_groups", nn.Conv2d(12, 24, 3, 1, 1, groups=4, bias=False), 2, 12, 5, 4)
     case("conv_depthwise", nn.Conv2d(16, 16, 7, 1, 3, groups=16, bias=True), 2, 16, 6, 7)
@@ -177,8 +177,6 @@ def layers():
     case("linear_wide", nn.Linear(64, 32), 4, 64)
     case("excitation", SqueezeExcitation(32), 2, 32, 2, 3, 3)
     case("excitation_narrow", SqueezeExcitation(5), 2, 5, 4, 3)
-    case("block", Block(4, 4), 2, 4, 2, 4, 4)
-    case("block_strided", Block(8, 16, (2, 2, 2)), 2, 8, 4, 6, 6)
     save_file(out, HERE / "layers.safetensors")
 
 
