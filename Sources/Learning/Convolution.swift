@@ -13,9 +13,10 @@ public struct Convolution: Layer {
   /// `[out]`
   public let bias: Parameter?
 
+  /// - Parameter deviation: of the initial weights; by default He et al.'s, for ReLU after it
   public init(
     _ name: String, _ input: Int, _ output: Int, _ window: Window, groups: Int = 1,
-    bias: Bool = false, initializer: Initializer
+    bias: Bool = false, deviation: Double? = nil, initializer: Initializer
   ) throws {
     guard input > 0, output > 0, groups > 0, input % groups == 0, output % groups == 0 else {
       throw LearningError(
@@ -29,12 +30,13 @@ public struct Convolution: Layer {
     self.groups = groups
     let kernel = window.kernel.reduce(1, *)
     let shape = [output, input / groups] + window.kernel
+    let (key, count) = ("\(name).weight", shape.reduce(1, *))
     weight = Parameter(
-      "\(name).weight", shape,
+      key, shape,
       deviceShape: groups == 1
         ? shape : [groups, output / groups, input / groups] + window.kernel,
-      values: initializer.kaiming(
-        "\(name).weight", count: shape.reduce(1, *), fanOut: output * kernel))
+      values: deviation.map { initializer.normal(key, count: count, deviation: $0) }
+        ?? initializer.kaiming(key, count: count, fanOut: output / groups * kernel))
     self.bias =
       bias
       ? Parameter("\(name).bias", [output], values: [Float](repeating: 0, count: output)) : nil

@@ -9,11 +9,14 @@ public protocol Layer {
   var parameters: [Parameter] { get }
   /// Counters of batches, which PyTorch keeps beside running statistics.
   var counters: [BatchCounter] { get }
+  /// Weights of convolutions that read grey images: weights for colour, summed, serve them too.
+  var imageWeights: [Parameter] { get }
   func forward(_ x: Tensor, in program: Program) throws -> (Tensor, Backward)
 }
 
 extension Layer {
   public var counters: [BatchCounter] { [] }
+  public var imageWeights: [Parameter] { [] }
 }
 
 /// How many batches a batch norm has seen: `bn1.num_batches_tracked`.
@@ -32,6 +35,7 @@ public struct Chain: Layer {
 
   public var parameters: [Parameter] { layers.flatMap(\.parameters) }
   public var counters: [BatchCounter] { layers.flatMap(\.counters) }
+  public var imageWeights: [Parameter] { layers.flatMap(\.imageWeights) }
 
   public func forward(_ x: Tensor, in program: Program) throws -> (Tensor, Backward) {
     var x = x

@@ -54,7 +54,7 @@ public func crossEntropy(
   return loss
 }
 
-private func logSoftmax(_ logits: ArraySlice<Float>) -> [Double] {
+func logSoftmax(_ logits: ArraySlice<Float>) -> [Double] {
   let top = Double(logits.max() ?? 0)
   let logSum = log(logits.reduce(0) { $0 + exp(Double($1) - top) }) + top
   return logits.map { Double($0) - logSum }

@@ -112,10 +112,11 @@ struct SafetensorsHeader {
       }
       end = entry.bytes.upperBound
     }
-    if end > available {
+    if let cut = entries.first(where: { $0.bytes.upperBound > available }) {
       throw SafetensorsError(
         .truncated, path: path,
-        "is truncated: its tensors need \(end) bytes, \(available) are there")
+        "is truncated in tensor '\(cut.name)': its tensors need \(end) bytes,"
+          + " \(available) are there")
     }
     if end < available {
       throw SafetensorsError(

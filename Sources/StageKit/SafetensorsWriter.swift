@@ -19,12 +19,20 @@ public final class SafetensorsWriter {
     public var rows: Int?
     /// The other dimensions.
     public var rowShape: [Int]
+    /// One element without a dimension, written as one row.
+    private(set) var isScalar = false
 
     public init(_ name: String, _ type: TensorType, rows: Int?, of rowShape: [Int] = []) {
       self.name = name
       self.type = type
       self.rows = rows
       self.rowShape = rowShape
+    }
+
+    /// A tensor of shape `[]`: one element.
+    public init(scalar name: String, _ type: TensorType) {
+      self.init(name, type, rows: 1)
+      isScalar = true
     }
 
     /// A tensor of a shape that is known and has at least one dimension.
@@ -179,7 +187,9 @@ public final class SafetensorsWriter {
           tensor.name,
           .map([
             Value.Pair("dtype", .string(tensor.type.rawValue)),
-            Value.Pair("shape", .list(([rows] + tensor.rowShape).map { .integer($0) })),
+            Value.Pair(
+              "shape",
+              .list(tensor.isScalar ? [] : ([rows] + tensor.rowShape).map { .integer($0) })),
             Value.Pair("data_offsets", .list([.integer(offset), .integer(end)])),
           ])))
       offset = end
