@@ -67,6 +67,12 @@ import Testing
       }
     }
     #expect(both.counters.allSatisfy { $0.count == 8 })
+    // Batch statistics do not depend on running ones: the same again, to the bit.
+    let gradients = try both.parameters.map { try $0.gradient() }
+    #expect(try run.forward(Pattern.values("x", test.shape)) == y)
+    let dy = Pattern.values("dy", run.program.shape(of: run.output))
+    #expect(try run.backward(dy) == dx)
+    #expect(try both.parameters.map { try $0.gradient() } == gradients)
   }
 
   @Test("inference with folded batch norm, and a tap", arguments: cases)

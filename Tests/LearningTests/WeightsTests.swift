@@ -31,13 +31,14 @@ import Testing
     return Array(try run.forward(Pattern.values("clip", shape)).prefix(16))
   }
 
-  /// The script loads the file of this digest strictly into torchvision's `r3d_18` and computes the
-  /// logits there.
+  /// The script writes the file of this digest out of torchvision's `r3d_18` and computes the logits
+  /// there. `FATHOM_WEIGHTS` names a folder that keeps both files, for its `check`.
   @Test("an r3d_18 of full size is torchvision's file to the byte, both ways, and for grey clips")
   func torchvision() throws {
     let golden = try Golden()
-    let folder = try Scratch()
-    let path = "\(folder.path)/r3d_18.safetensors"
+    let scratch = try Scratch()
+    let folder = ProcessInfo.processInfo.environment["FATHOM_WEIGHTS"] ?? scratch.path
+    let path = "\(folder)/r3d_18.safetensors"
     let saved = try r3d()
     try Pattern.fill(saved)
     try saved.save(to: path)
@@ -52,6 +53,11 @@ import Testing
     let grey = try r3d(channels: 1)
     try grey.load(from: path)
     expectClose(try logits(grey, channels: 1), golden.greyLogits, "logits of grey clips")
+    try grey.save(to: "\(folder)/grey.safetensors")
+    #expect(
+      try SafetensorsFile(path: "\(folder)/grey.safetensors").entry("stem.0.weight").shape
+        == [64, 1, 3, 7, 7])
+    withExtendedLifetime(scratch) {}
   }
 
   @Test("what is saved from a device and loaded again is equal to the bit")

@@ -56,6 +56,22 @@ struct SafetensorsTests {
     #expect(try file.tensor("times", of: Double.self).array == [0, 0.5, 1, 1.5, 2])
   }
 
+  @Test("a scalar has the shape [] and one element")
+  func scalar() throws {
+    let scratch = try Scratch()
+    let path = scratch.path + "/scalar"
+    let writer = try SafetensorsWriter(
+      path: path, tensors: [.init(scalar: "count", .i64), .init("times", .f32, shape: [2])])
+    try writer.append([7] as [Int64])
+    writer.next()
+    try writer.append([0.5, 1] as [Float])
+    try writer.finish()
+    let file = try SafetensorsFile(path: path)
+    #expect(file.entries.map(\.shape) == [[], [2]])
+    #expect(try file.tensor("count", of: Int64.self, rank: 0).array == [7])
+    #expect(try file.tensor("times", of: Float.self).array == [0.5, 1])
+  }
+
   @Test("a tensor of no rows is allowed")
   func empty() throws {
     let scratch = try Scratch()

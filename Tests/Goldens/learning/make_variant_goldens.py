@@ -4,7 +4,8 @@
     pip install torch torchvision safetensors numpy
     make_variant_goldens.py                     writes variants.safetensors and torchvision.json
     make_variant_goldens.py check FILE [GREY]   proves files that fathom saved: FILE an r3d_18 with
-                                                400 classes, GREY the same for grey clips
+                                                400 classes, GREY the same for grey clips; the tests
+                                                keep both in a folder that FATHOM_WEIGHTS names
 
 Inputs and weights follow from names (`pattern`), so only results are stored. All of
 variants.safetensors is computed in float64. Written by torch 2.15.0, torchvision 0.29.2.
