@@ -9,7 +9,7 @@ FATHOM := .build/release/fathom
 CLIPS ?=
 SUITE ?= runner
 
-.PHONY: setup build run test lint unit end-to-end onednn-headers bench clean
+.PHONY: setup build run test lint unit end-to-end onednn-headers sanitize bench clean
 
 # Installs what is missing of the system's packages; says and does nothing when all are there.
 setup:
@@ -50,6 +50,13 @@ end-to-end: build
 # The shim over oneDNN compiles against 2.6 and 3.x; needs PyPI once.
 onednn-headers: setup
 	Tests/onednn-headers
+
+# Learning's tests under the address and the thread sanitizer; not part of CI.
+sanitize: setup
+	export FATHOM_SANITIZE=1 LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/sanitizers/leaks.txt; \
+	  swift test --scratch-path .build-address --sanitize address --filter LearningTests
+	export FATHOM_SANITIZE=1 TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/sanitizers/threads.txt; \
+	  swift test --scratch-path .build-thread --sanitize thread --filter LearningTests
 
 # make bench SUITE=runner|decode|learning [CLIPS=DIR]: one part beside its peers, in turn, in one run.
 bench: build

@@ -80,6 +80,9 @@ let package = Package(
     .executableTarget(
       name: "learning-step", dependencies: ["Learning"], path: "Benchmarks/learning-step",
       swiftSettings: swift),
+    .executableTarget(
+      name: "train-tiny", dependencies: ["Learning"], path: "docs/examples/train-tiny",
+      swiftSettings: swift),
 
     .target(
       name: "TestKit", dependencies: ["StageKit"], path: "Tests/TestKit", swiftSettings: swift),
@@ -101,7 +104,8 @@ let package = Package(
     .testTarget(
       name: "AnalysisTests", dependencies: ["Analysis", "TestKit"], swiftSettings: swift),
     .testTarget(
-      name: "LearningTests", dependencies: ["Learning", "COneDNN", "StageKit", "TestKit"],
+      name: "LearningTests",
+      dependencies: ["Learning", "COneDNN", "StageKit", "Stages", "TestKit", "train-tiny"],
       swiftSettings: swift),
     .testTarget(name: "ChartsTests", dependencies: ["Charts"], swiftSettings: swift),
     .testTarget(
@@ -118,3 +122,14 @@ let package = Package(
       swiftSettings: swift),
   ]
 )
+
+// The launcher has no start-up code that a sanitizer could use; what LearningTests need is kept.
+if Context.environment["FATHOM_SANITIZE"] != nil {
+  package.products = []
+  package.targets.removeAll {
+    [
+      "Pipelines", "Engine", "Storage", "Executors", "fathom", "fathom-launch", "fathom-worker",
+      "learning-step",
+    ].contains($0.name) || $0.isTest && $0.name != "LearningTests"
+  }
+}

@@ -73,6 +73,8 @@ public protocol Call: AnyObject {
 public protocol Backend: AnyObject {
   /// `oneDNN 2.6.3`
   var name: String { get }
+  /// Sums depend on it: equal bytes need an equal number.
+  var threads: Int { get }
   /// Whether the device multiplies bfloat16 by instructions of its own.
   var hasBFloat16: Bool { get }
   /// Row-major without padding.
@@ -82,6 +84,9 @@ public protocol Backend: AnyObject {
   func allocate(_ byteCount: Int) throws -> any Memory
   /// Called before the calls of one thread begin.
   func prepareThread()
+  /// For a thread that works beside the calls, to be called on it once: it will get its share of the
+  /// processors.
+  var announceThread: @Sendable () -> Void { get }
 
   func write(_ values: UnsafeRawBufferPointer, to address: UnsafeMutableRawPointer)
   func read(from address: UnsafeRawPointer, into values: UnsafeMutableRawBufferPointer)

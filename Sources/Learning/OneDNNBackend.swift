@@ -40,6 +40,8 @@ public final class OneDNNBackend: Backend {
 
   public func prepareThread() { cdnn_set_threads(Int32(threads)) }
 
+  public var announceThread: @Sendable () -> Void { { cdnn_announce_thread() } }
+
   public func rowMajor(_ shape: [Int], _ type: ElementType) throws -> any Layout {
     try OneDNNLayout(shape, type, isOpen: false)
   }

@@ -65,6 +65,10 @@ int cdnn_engine_create(cdnn_engine **engine);
 void cdnn_engine_free(cdnn_engine *engine);
 // How many threads the calling thread's operations use, and are planned for.
 void cdnn_set_threads(int threads);
+// Tells libgomp that the calling thread keeps a processor busy too, until it ends. Where there are
+// fewer processors than threads, threads that wait for each other then sleep soon: libgomp's spin
+// for milliseconds, which stops the others from running.
+void cdnn_announce_thread(void);
 
 int cdnn_layout_plain(int rank, const int64_t *sizes, cdnn_type type, cdnn_layout **layout);
 int cdnn_layout_any(int rank, const int64_t *sizes, cdnn_type type, cdnn_layout **layout);
