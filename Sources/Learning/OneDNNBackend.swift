@@ -13,14 +13,18 @@ func checked(_ status: Int32, _ what: @autoclosure () -> String) throws {
 /// Sums inside oneDNN depend on the number of threads, so equal bytes need equal `threads`.
 public final class OneDNNBackend: Backend {
   public let threads: Int
+  /// Whether convolutions use oneDNN's kernels alone, not those of ours that need fewer
+  /// multiplications.
+  public let usesOneDNNAlone: Bool
   let engine: OpaquePointer
 
   /// - Parameter threads: at least 1
-  public init(threads: Int) throws {
+  public init(threads: Int, usesOneDNNAlone: Bool = false) throws {
     guard threads > 0 else {
       throw LearningError(.badSetting, "threads is \(threads); expected at least 1")
     }
     self.threads = threads
+    self.usesOneDNNAlone = usesOneDNNAlone
     var created: OpaquePointer?
     try checked(cdnn_engine_create(&created), "oneDNN cannot start")
     guard let created else { throw LearningError(.device, "oneDNN cannot start") }

@@ -8,8 +8,13 @@ extension OneDNNBackend {
     switch operation {
     case .sum, .dropout, .runningStatistics:
       return try FusedOperation(operation, arguments)
-    case .convolution(.backwardWeights, let window, _, _):
-      if let unfolded = try UnfoldedGradient(window, arguments, on: self) { return unfolded }
+    case .convolution(let pass, let window, _, _) where !usesOneDNNAlone:
+      if let fast = try WinogradConvolution(operation, arguments, on: self) { return fast }
+      if pass == .backwardWeights,
+        let unfolded = try UnfoldedGradient(window, arguments, on: self)
+      {
+        return unfolded
+      }
     default: break
     }
     let given = try arguments.mapValues { argument in
