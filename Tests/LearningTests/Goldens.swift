@@ -3,6 +3,9 @@ import Learning
 import StageKit
 import Testing
 
+/// One after the other: threads of oneDNN spin while they wait, and would take each other's time.
+@Suite("learning", .serialized) enum LearningTests {}
+
 /// `Tests/Goldens/learning`: what PyTorch computes; see the script there.
 struct Goldens {
   let file: SafetensorsFile
@@ -94,5 +97,13 @@ private struct Passage: Layer {
 
   func forward(_ x: Tensor, in program: Program) throws -> (Tensor, Backward) {
     (try program.copy(x), { $0 })
+  }
+}
+
+/// Values from -1 to 1 without a period that sizes of tensors share.
+func testPattern(_ count: Int) -> [Float] {
+  (0..<count).map { index -> Float in
+    let step = (index * 7919) % 103
+    return Float(step) / 51 - 1
   }
 }
