@@ -33,7 +33,7 @@ extension Layer {
     let parameters = parameters.sorted { $0.name < $1.name }
     let writer = try SafetensorsWriter(
       path: path,
-      tensors: counters.map { .init(scalar: $0.name, .i64) }
+      tensors: counters.map { .init($0.name, .i64, shape: []) }
         + parameters.map { .init($0.name, .f32, shape: $0.shape) })
     var isFirst = true
     func append<Element: TensorElement>(_ values: [Element]) throws {

@@ -29,16 +29,10 @@ public final class SafetensorsWriter {
       self.rowShape = rowShape
     }
 
-    /// A tensor of shape `[]`: one element.
-    public init(scalar name: String, _ type: TensorType) {
-      self.init(name, type, rows: 1)
-      isScalar = true
-    }
-
-    /// A tensor of a shape that is known and has at least one dimension.
+    /// A tensor of a shape that is known; `[]` is one element.
     public init(_ name: String, _ type: TensorType, shape: [Int]) {
-      precondition(!shape.isEmpty, "'\(name)' has no dimension")
-      self.init(name, type, rows: shape[0], of: Array(shape.dropFirst()))
+      self.init(name, type, rows: shape.first ?? 1, of: Array(shape.dropFirst()))
+      isScalar = shape.isEmpty
     }
   }
 

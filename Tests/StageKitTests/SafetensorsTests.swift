@@ -61,7 +61,7 @@ struct SafetensorsTests {
     let scratch = try Scratch()
     let path = scratch.path + "/scalar"
     let writer = try SafetensorsWriter(
-      path: path, tensors: [.init(scalar: "count", .i64), .init("times", .f32, shape: [2])])
+      path: path, tensors: [.init("count", .i64, shape: []), .init("times", .f32, shape: [2])])
     try writer.append([7] as [Int64])
     writer.next()
     try writer.append([0.5, 1] as [Float])
