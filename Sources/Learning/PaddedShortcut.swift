@@ -3,6 +3,8 @@
 ///
 /// Computed as a convolution whose weights are 1 and 0, which is exact in every precision, stays in
 /// blocked layouts, and costs what a projection costs.
+/// The gradient passes through it; in Hara et al.'s code, which Jing et al. build on, `out.data` cuts
+/// it off there.
 /// Source: He et al. (2016), section 3.3, option A.
 struct PaddedShortcut: Layer {
   let name: String
