@@ -36,7 +36,7 @@ endif
 	@column -t -s, < Artifacts/latest/clips/table/csv 2>/dev/null || cat Artifacts/latest/clips/table/csv
 
 # Format, one release build, all tests, the small end-to-end run.
-test: lint build unit end-to-end
+test: lint onednn-headers build unit end-to-end
 
 lint:
 	swift format lint --strict --recursive Sources Tests Plugins Package.swift
