@@ -107,3 +107,12 @@ func testPattern(_ count: Int) -> [Float] {
     return Float(step) / 51 - 1
   }
 }
+
+/// Gives all kernels values that keep variances, in a tenth of the time that random ones take here.
+func setTestWeights(_ layers: [any Layer]) throws {
+  for parameter in layers.flatMap(\.parameters) where parameter.shape.count > 1 {
+    let fan = Float(parameter.count / parameter.shape[0])
+    let factor = (6 / fan).squareRoot()
+    try parameter.set(testPattern(parameter.count).map { $0 * factor })
+  }
+}

@@ -80,10 +80,7 @@ extension LearningTests {
     func network(threads: Int) throws {
       func results(usesOneDNNAlone: Bool, mode: Program.Mode) throws -> [[Float]] {
         let network = try ResNet3D(.init(width: 1 / 2), initializer: Initializer(seed: 3))
-        for parameter in network.parameters where parameter.shape.count > 1 {
-          let size = Float(parameter.count / parameter.shape[0]).squareRoot()
-          try parameter.set(testPattern(parameter.count).map { $0 / size })
-        }
+        try setTestWeights([network])
         let backend = try OneDNNBackend(threads: threads, usesOneDNNAlone: usesOneDNNAlone)
         let run = try Run(network, [2, 3, 4, 48, 48], mode: mode, on: backend)
         let isFast = try run.program.profile().contains { $0.kernel == "fathom:winograd" }
