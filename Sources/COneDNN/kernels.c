@@ -9,28 +9,55 @@ extern void GOMP_parallel(void (*)(void *), void *, unsigned, unsigned);
 extern int omp_get_thread_num(void);
 extern int omp_get_num_threads(void);
 
-// The thread sanitizer does not see that libgomp starts and ends a region for all threads at once.
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
-#define WATCHED 1
+#define WATCHED
 extern void __tsan_acquire(void *), __tsan_release(void *);
 #endif
 #endif
-static inline void happens_before(void *place) {
+
+typedef struct {
+  void (*body)(void *);
+  void *argument;
+} region;
+
+// The thread sanitizer does not see that libgomp starts and ends a region for all threads at once.
+static void happens_before(region *place) {
 #ifdef WATCHED
   __tsan_release(place);
 #endif
   (void)place;
 }
-static inline void happens_after(void *place) {
+
+static void happens_after(region *place) {
 #ifdef WATCHED
   __tsan_acquire(place);
 #endif
   (void)place;
 }
 
-// One version a processor generation, chosen when the program is loaded.
+static void run_region(void *argument) {
+  region *work = argument;
+  happens_after(work);
+  work->body(work->argument);
+  happens_before(work);
+}
+
+// `body` once on each thread; 0 threads: as many as were set.
+static void parallel(void (*body)(void *), void *argument, unsigned threads) {
+  region work = {body, argument};
+  happens_before(&work);
+  GOMP_parallel(run_region, &work, threads, 0);
+  happens_after(&work);
+}
+
+// One version a processor generation, chosen when the program is loaded: before the thread sanitizer
+// has begun, which cannot stand that.
+#ifdef WATCHED
+#define CLONES
+#else
 #define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
 // Elements of a chunk: it stays in the first-level cache, and results never depend on who did it.
 enum { CHUNK = 2048 };
 
@@ -41,7 +68,6 @@ typedef struct {
 } range_work;
 
 static void run_share(void *argument) {
-  happens_after(argument);
   const range_work *work = argument;
   size_t chunks = (work->count + CHUNK - 1) / CHUNK;
   size_t threads = (size_t)omp_get_num_threads(), thread = (size_t)omp_get_thread_num();
@@ -51,21 +77,18 @@ static void run_share(void *argument) {
     size_t count = work->count - start < CHUNK ? work->count - start : CHUNK;
     work->body(work->context, start, count);
   }
-  happens_before(argument);
 }
 
 static void for_range(
     void (*body)(const void *, size_t, size_t), const void *context, size_t count) {
   range_work work = {body, context, count};
-  happens_before(&work);
-  GOMP_parallel(run_share, &work, count > 8 * CHUNK ? 0 : 1, 0);
-  happens_after(&work);
+  parallel(run_share, &work, count > 8 * CHUNK ? 0 : 1);
 }
 
 static void nothing(void *argument) { (void)argument; }
 
 // libgomp counts the threads of all teams, and compares them with the processors.
-void cdnn_announce_thread(void) { GOMP_parallel(nothing, NULL, 2, 0); }
+void cdnn_announce_thread(void) { parallel(nothing, NULL, 2); }
 
 static inline float widen(uint16_t bits) {
   uint32_t wide = (uint32_t)bits << 16;
@@ -197,7 +220,7 @@ void cdnn_unfold(
     work.window.dilation[axis] = from < 0 ? 1 : window->dilation[from];
     work.window.padding[axis] = from < 0 ? 0 : window->padding[from];
   }
-  GOMP_parallel(unfold_share, &work, 0, 0);
+  parallel(unfold_share, &work, 0);
 }
 
 typedef struct {
