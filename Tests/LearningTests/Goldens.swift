@@ -6,6 +6,9 @@ import Testing
 /// One after the other: threads of oneDNN spin while they wait, and would take each other's time.
 @Suite("learning", .serialized) enum LearningTests {}
 
+/// Whether this processor has instructions for bfloat16; without them nothing is computed in it.
+let hasBFloat16 = (try? OneDNNBackend(threads: 1).hasBFloat16) ?? false
+
 /// `Tests/Goldens/learning`: what PyTorch computes; see the script there.
 struct Goldens {
   let file: SafetensorsFile

@@ -1,3 +1,4 @@
+import COneDNN
 import Learning
 import Testing
 
@@ -44,7 +45,8 @@ private struct Definition {
 }
 
 extension LearningTests {
-  @Suite("convolutions with fewer multiplications") struct WinogradTests {
+  @Suite("convolutions with fewer multiplications", .enabled(if: cdnn_winograd_available()))
+  struct WinogradTests {
     struct Case: Sendable, CustomTestStringConvertible {
       var shape: [Int]
       var window: Window
