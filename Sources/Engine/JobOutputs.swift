@@ -65,7 +65,8 @@ struct JobOutputs {
 
   private func takeCollection(_ output: OutputPort) throws -> Artifact {
     let path = layout.collectionIndex(output.name)
-    var builder = CollectionBuilder(columns: ["item"])
+    var builder = CollectionBuilder(
+      columns: ["item"], count: unit.sources.dropFirst().reduce(0) { $0 + $1.paths.count })
     var inputs: [Digest: Int]?
     let isWritten = access(path, R_OK) == 0
     guard

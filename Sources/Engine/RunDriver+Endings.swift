@@ -64,10 +64,13 @@ extension RunDriver {
     let followers = follow(index)
     forget(index)
     end(index, .run, report)
+    let items = execution.miss.items?.count
+    // Of many items it is the largest of what is in memory, and what follows needs its own.
+    execution.miss.items = nil
     try links.show(instance, record)
     observer.observe(
       .finished(
-        instance: instance.address, seconds: seconds, items: execution.miss.items?.count,
+        instance: instance.address, seconds: seconds, items: items,
         cachedItems: execution.cachedItems, skipped: record.skipped))
     try sweep(from: consumers[index] + followers)
   }
