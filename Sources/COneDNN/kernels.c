@@ -1,59 +1,13 @@
 // Elementwise work that oneDNN cannot fuse, on the threads that its kernels use.
 #include "conednn.h"
+#include "regions.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-// libgomp's own entry points: oneDNN's threads are libgomp's, and a second pool would fight them.
-extern void GOMP_parallel(void (*)(void *), void *, unsigned, unsigned);
-extern int omp_get_thread_num(void);
-extern int omp_get_num_threads(void);
-
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define WATCHED
-extern void __tsan_acquire(void *), __tsan_release(void *);
-#endif
-#endif
-
-typedef struct {
-  void (*body)(void *);
-  void *argument;
-} region;
-
-// The thread sanitizer does not see that libgomp starts and ends a region for all threads at once.
-static void happens_before(region *place) {
-#ifdef WATCHED
-  __tsan_release(place);
-#endif
-  (void)place;
-}
-
-static void happens_after(region *place) {
-#ifdef WATCHED
-  __tsan_acquire(place);
-#endif
-  (void)place;
-}
-
-static void run_region(void *argument) {
-  region *work = argument;
-  happens_after(work);
-  work->body(work->argument);
-  happens_before(work);
-}
-
-// `body` once on each thread; 0 threads: as many as were set.
-static void parallel(void (*body)(void *), void *argument, unsigned threads) {
-  region work = {body, argument};
-  happens_before(&work);
-  GOMP_parallel(run_region, &work, threads, 0);
-  happens_after(&work);
-}
-
 // One version a processor generation, chosen when the program is loaded: before the thread sanitizer
 // has begun, which cannot stand that.
-#ifdef WATCHED
+#ifdef CDNN_WATCHED
 #define CLONES
 #else
 #define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
@@ -82,13 +36,13 @@ static void run_share(void *argument) {
 static void for_range(
     void (*body)(const void *, size_t, size_t), const void *context, size_t count) {
   range_work work = {body, context, count};
-  parallel(run_share, &work, count > 8 * CHUNK ? 0 : 1);
+  cdnn_parallel(run_share, &work, count > 8 * CHUNK ? 0 : 1);
 }
 
 static void nothing(void *argument) { (void)argument; }
 
 // libgomp counts the threads of all teams, and compares them with the processors.
-void cdnn_announce_thread(void) { parallel(nothing, NULL, 2); }
+void cdnn_announce_thread(void) { cdnn_parallel(nothing, NULL, 2); }
 
 static inline float widen(uint16_t bits) {
   uint32_t wide = (uint32_t)bits << 16;
@@ -220,7 +174,7 @@ void cdnn_unfold(
     work.window.dilation[axis] = from < 0 ? 1 : window->dilation[from];
     work.window.padding[axis] = from < 0 ? 0 : window->padding[from];
   }
-  parallel(unfold_share, &work, 0);
+  cdnn_parallel(unfold_share, &work, 0);
 }
 
 typedef struct {

@@ -1,5 +1,6 @@
 // A strip of tiles at a time: its source is transformed once a slice of depth and stays in the
 // second-level cache while all slices of the result that it meets are computed.
+#include "regions.h"
 #include "winograd.h"
 
 #include <immintrin.h>
@@ -7,10 +8,6 @@
 
 #define AVX512 __attribute__((target("avx512f")))
 #define INLINE static inline __attribute__((always_inline, target("avx512f")))
-
-extern void GOMP_parallel(void (*)(void *), void *, unsigned, unsigned);
-extern int omp_get_thread_num(void);
-extern int omp_get_num_threads(void);
 
 enum { POSITIONS = 16, TILES = 56, STEP = 7, LANES = 16, PAIR = 32 };
 
@@ -49,7 +46,7 @@ static void run_shares(void *argument) {
 
 static void in_shares(void (*body)(const void *, int), const void *context, int shares) {
   team_work work = {body, context, shares};
-  GOMP_parallel(run_shares, &work, (unsigned)shares, 0);
+  cdnn_parallel(run_shares, &work, (unsigned)shares);
 }
 
 static size_t weights_count(const cdnn_winograd *s) {
