@@ -53,9 +53,9 @@ onednn-headers: setup
 
 # Learning's tests under the address and the thread sanitizer; not part of CI.
 sanitize: setup
-	export FATHOM_SANITIZE=1 LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/sanitizers/leaks.txt; \
+	export FATHOM_TESTS=LearningTests LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/sanitizers/leaks.txt; \
 	  swift test --scratch-path .build-address --sanitize address --filter LearningTests
-	export FATHOM_SANITIZE=1 TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/sanitizers/threads.txt; \
+	export FATHOM_TESTS=LearningTests TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/sanitizers/threads.txt; \
 	  swift test --scratch-path .build-thread --sanitize thread --filter LearningTests
 
 # make bench SUITE=runner|decode|learning [CLIPS=DIR]: one part beside its peers, in turn, in one run.

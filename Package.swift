@@ -67,7 +67,7 @@ let package = Package(
     .target(name: "Learning", dependencies: ["COneDNN", "StageKit"], swiftSettings: swift),
     .target(name: "Charts", swiftSettings: swift),
     .target(
-      name: "Stages", dependencies: ["StageKit", "Analysis", "Video", "Charts"],
+      name: "Stages", dependencies: ["StageKit", "Analysis", "Learning", "Video", "Charts"],
       swiftSettings: swift, plugins: ["StageCatalogue"]),
     .executableTarget(
       name: "fathom-worker", dependencies: ["Stages", "StageKit"], swiftSettings: swift),
@@ -123,13 +123,19 @@ let package = Package(
   ]
 )
 
-// The launcher has no start-up code that a sanitizer could use; what LearningTests need is kept.
-if Context.environment["FATHOM_SANITIZE"] != nil {
-  package.products = []
-  package.targets.removeAll {
-    [
-      "Pipelines", "Engine", "Storage", "Executors", "fathom", "fathom-launch", "fathom-worker",
-      "learning-step",
-    ].contains($0.name) || $0.isTest && $0.name != "LearningTests"
+// FATHOM_TESTS=StagesTests,LearningTests: the package of these tests and what they need, no more.
+if let names = Context.environment["FATHOM_TESTS"] {
+  var kept = Set(names.split(separator: ",").map(String.init))
+  for _ in package.targets {
+    for target in package.targets where kept.contains(target.name) {
+      for dependency in target.dependencies {
+        if case .byNameItem(let name, _) = dependency { kept.insert(name) }
+      }
+      for plugin in target.plugins ?? [] {
+        if case .plugin(let name, _) = plugin { kept.insert(name) }
+      }
+    }
   }
+  package.products = []
+  package.targets.removeAll { !kept.contains($0.name) }
 }

@@ -6,18 +6,19 @@ import Video
 ///
 /// Reads a file of any container and codec that the linked libavformat and libavcodec know, and
 /// of its streams the best video stream. Writes `frames` u8 `[T, H, W]`, full range (0 black, 255
-/// white), and `times` f64 `[T]`, seconds after the first frame. Neither pixel aspect ratio nor
+/// white), `times` f64 `[T]`, seconds after the first frame, and `source_frames` i64 `[T]`. Neither pixel aspect ratio nor
 /// display rotation is applied. Memory does not grow with the length of the video.
 ///
 /// Data that cannot be decoded without loss fails the item by default: what a decoder conceals
 /// looks like anatomy and is none.
 struct DecodeStage: Stage {
   static let kind = "decode"
-  static let version = 1
+  static let version = 2
   static let summary = "Decodes a video into grey frames of one size"
   static let video = Input("video", "video", help: "a video file of any container and codec")
   static let frames = Output(
-    "frames", "frames", help: "safetensors: frames u8 [T, H, W]; times f64 [T] in seconds")
+    "frames", "frames", help: "frames u8 [T, H, W]; times f64 [T] in seconds; source_frames i64 [T]"
+  )
   static let info = Output(
     "info", "info", help: "JSON: codec, container, size, fps, range, frames, damage")
   static let inputs = [video]
@@ -80,9 +81,10 @@ struct DecodeStage: Stage {
       path: try context.path(DecodeStage.frames),
       tensors: [
         .init("frames", .u8, rows: nil, of: [format.height, format.width]),
-        .init("times", .f64, rows: nil),
-      ])
+        .init("times", .f64, rows: nil), .init("source_frames", .i64, rows: nil),
+      ], metadata: geometry(in: reader.info).metadata)
     var times: [Double] = []
+    var sourceFrames: [Int64] = []
     var isFullRange = false
     while times.count < maximumFrames, try reader.next() {
       if reader.framesRead == 1 { isFullRange = reader.isFullRange }
@@ -92,15 +94,24 @@ struct DecodeStage: Stage {
           for _ in 0..<copies { try writer.append(pixels) }
         }
         times += Array(repeating: reader.timeSeconds, count: copies)
+        sourceFrames += Array(repeating: Int64(reader.framesRead - 1), count: copies)
       }
       context.progress(reader.framesRead, of: reader.info.announcedFrames, unit: "frames")
     }
     writer.next()
     try writer.append(times)
+    writer.next()
+    try writer.append(sourceFrames)
     try writer.finish()
     for error in reader.damages { context.log("\(error) (on_corrupt: \(damage.rawValue))") }
     let text = describe(reader, kept: times.count, isFullRange: isFullRange).json + "\n"
     try Data(text.utf8).write(to: URL(fileURLWithPath: try context.path(DecodeStage.info)))
+  }
+
+  private func geometry(in info: VideoInfo) -> FrameGeometry {
+    FrameGeometry(
+      sourceSize: [info.height, info.width],
+      crop: format.crop.map { [$0.top, $0.left, $0.height, $0.width] })
   }
 
   /// How often the current frame is to be written.

@@ -4,8 +4,7 @@ internal import StageKit
 
 /// Takes the local maxima of saliency maps as landmarks.
 ///
-/// Reads `maps` f32 `[T', h, w]`, `frame_index` i64 `[T']` and `times` f64 `[T']`; writes CSV with
-/// a line for each landmark: `frame` (index among the frames), `time` (seconds), `row` and `column`
+/// Reads a `MapSet`; writes CSV with a line for each landmark: `frame` (index among the frames), `time` (seconds), `row` and `column`
 /// of the cell, `grid_height` and `grid_width` (cells), `y` and `x` (sub-pixel position in cells,
 /// where a cell's centre has its whole-numbered row and column), `saliency` (the map's value at the
 /// cell).
@@ -42,19 +41,10 @@ struct LandmarksStage: Stage {
   }
 
   func run(in context: StageContext) async throws {
-    let path = try context.path(LandmarksStage.maps)
-    let file = try SafetensorsFile(path: path)
-    let maps = try file.tensor("maps", of: Float.self, rank: 3)
-    let frames = try file.tensor("frame_index", of: Int64.self, rank: 1).array
-    let times = try file.tensor("times", of: Double.self, rank: 1).array
-    guard frames.count == maps.shape[0], times.count == maps.shape[0] else {
-      throw StageFailure(
-        "'\(path)' has \(maps.shape[0]) maps, \(frames.count) frame indexes and \(times.count) times"
-      )
-    }
-    let grid = [maps.shape[1], maps.shape[2]]
+    let set = try MapSet(path: context.path(LandmarksStage.maps))
+    let (maps, grid) = (set.maps, set.grid)
     var landmarks: [Landmark] = []
-    for (index, frame) in frames.enumerated() {
+    for (index, frame) in set.frameIndex.enumerated() {
       let found: [Peak]
       do {
         found = try maps.withRow(index) {
@@ -62,14 +52,14 @@ struct LandmarksStage: Stage {
             of: $0, height: grid[0], width: grid[1], distance: distance, threshold: threshold)
         }
       } catch let error as AnalysisError {
-        throw StageFailure("map \(index) of '\(path)' (frame \(frame)): \(error)")
+        throw StageFailure("map \(index) of '\(set.path)' (frame \(frame)): \(error)")
       }
       landmarks += found.map { peak in
         Landmark(
-          frame: Int(frame), time: times[index], row: peak.row, column: peak.column, grid: grid,
+          frame: frame, time: set.times[index], row: peak.row, column: peak.column, grid: grid,
           y: peak.y, x: peak.x, saliency: peak.value)
       }
-      context.progress(index + 1, of: frames.count, unit: "maps")
+      context.progress(index + 1, of: set.count, unit: "maps")
     }
     try LandmarkFile.text(landmarks).write(
       toFile: context.path(LandmarksStage.landmarks), atomically: false, encoding: .utf8)

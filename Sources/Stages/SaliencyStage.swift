@@ -3,9 +3,7 @@ internal import StageKit
 
 /// Says where a viewer would look: a map that sums to 1, for every frame or every n-th.
 ///
-/// Reads `frames` u8 `[T, H, W]` and `times` f64 `[T]`; writes `maps` f32 `[T', h, w]`,
-/// `frame_index` i64 `[T']`, the place of each map's frame among the frames, and `times` f64
-/// `[T']`.
+/// Reads a `FrameSet`, writes a `MapSet`.
 /// Source: Hou & Zhang (2007) for `spectral_residual`.
 struct SaliencyStage: Stage {
   enum Method: String, CaseIterable {
@@ -13,13 +11,14 @@ struct SaliencyStage: Stage {
   }
 
   static let kind = "saliency"
-  static let version = 1
+  static let version = 2
   static let summary = "Predicts where a viewer would look, as a map for each frame"
   static let frames = Input(
     "frames", "frames", help: "frames u8 [T, H, W], times f64 [T] in seconds")
   static let model = Input("model", "model", optional: true, help: "not read by spectral_residual")
   static let maps = Output(
-    "maps", "maps", help: "maps f32 [T', h, w] of sum 1, frame_index i64 [T'], times f64 [T']")
+    "maps", "maps",
+    help: "maps f32 [T', h, w] of sum 1; frame_index, source_frames i64, times f64 [T']")
   static let inputs = [frames, model]
   static let outputs = [maps]
 
@@ -43,32 +42,16 @@ struct SaliencyStage: Stage {
   }
 
   func run(in context: StageContext) async throws {
-    let path = try context.path(SaliencyStage.frames)
-    let file = try SafetensorsFile(path: path)
-    let frames = try file.tensor("frames", of: UInt8.self, rank: 3)
-    let times = try file.tensor("times", of: Double.self, rank: 1).array
-    guard times.count == frames.shape[0] else {
-      throw StageFailure("'\(path)' has \(frames.shape[0]) frames and \(times.count) times")
-    }
+    let set = try FrameSet(path: context.path(SaliencyStage.frames))
+    let frames = set.frames
     if context.has(SaliencyStage.model) {
       context.log("the input 'model' is not read by method \(method.rawValue)")
     }
     let chosen = Array(stride(from: 0, to: frames.shape[0], by: every))
-    let writer = try SafetensorsWriter(
-      path: context.path(SaliencyStage.maps),
-      tensors: [
-        .init("frame_index", .i64, rows: chosen.count), .init("times", .f64, rows: chosen.count),
-        .init("maps", .f32, rows: chosen.count, of: grid),
-      ],
+    let writer = try MapSetWriter(
+      path: context.path(SaliencyStage.maps), frames: chosen, of: set, grid: grid,
       metadata: ["method": method.rawValue, "every": "\(every)"])
-    try writer.append(chosen.map { Int64($0) })
-    writer.next()
-    try writer.append(chosen.map { times[$0] })
-    writer.next()
     guard !chosen.isEmpty else { return try writer.finish() }
-    guard frames.shape[1] > 0, frames.shape[2] > 0 else {
-      throw StageFailure("'\(path)' has frames of \(frames.shape[1]) by \(frames.shape[2]) pixels")
-    }
     let residual = SpectralResidual(height: frames.shape[1], width: frames.shape[2], grid: grid)
     let batch = 64 * context.cpus
     for start in stride(from: 0, to: chosen.count, by: batch) {
