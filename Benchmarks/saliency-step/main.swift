@@ -18,7 +18,7 @@ func answer(_ line: String) { FileHandle.standardOutput.write(Data("\(line)\n".u
 
 func processorSeconds() -> Double {
   var usage = rusage()
-  getrusage(RUSAGE_SELF, &usage)
+  getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
   return Double(usage.ru_utime.tv_sec) + Double(usage.ru_utime.tv_usec) * 1e-6
 }
 

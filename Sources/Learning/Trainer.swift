@@ -163,7 +163,8 @@ public struct Trainer<Source: BatchSource> {
   ///   - shouldStop: asked before each step; where true, a checkpoint is written and the loop ends
   ///   - evaluate: called at the end of each epoch, before it is reported; may use the network
   ///   - report: called between steps, on the thread of the caller; may use the network
-  /// - Throws: `LearningError` of code `notFinite`, naming step and layer; `badWeights` where the
+  /// - Throws: `LearningError` of code `notFinite`, naming step and layer, or a number of the
+  ///   evaluation; `badWeights` where the
   ///   checkpoint does not fit or cannot be written; what source, objective and report throw
   public func run(
     shouldStop: () -> Bool = { false }, evaluate: () throws -> [String: Double] = { [:] },
@@ -208,8 +209,14 @@ public struct Trainer<Source: BatchSource> {
       position.add(step)
       if position.step % options.stepsPerEpoch == 0 {
         let time = clock.time - epochStart
-        try report(
-          .epoch(position.endEpoch(of: options.stepsPerEpoch, time: time, evaluate())))
+        let worth = try evaluate()
+        if let bad = worth.first(where: { !$0.value.isFinite }) {
+          throw LearningError(
+            .notFinite,
+            "step \(position.step - 1): '\(bad.key)' is NaN or infinite after it; lower the learning"
+              + " rate or clip gradients")
+        }
+        try report(.epoch(position.endEpoch(of: options.stepsPerEpoch, time: time, worth)))
         epochStart = clock.time
       }
       if let every = options.checkpointEvery, position.step % every == 0 { try save() }

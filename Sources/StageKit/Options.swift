@@ -367,6 +367,14 @@ public struct OptionReader {
     return ""
   }
 
+  /// A folder or file of the user that may be left out.
+  public mutating func filesIfGiven(_ name: String, help: String) throws(Diagnostic) -> String? {
+    let value = try read(
+      OptionDeclaration(name: name, shape: .files, defaultValue: .null, help: help))
+    if case .string(let text) = value { return text }
+    return nil
+  }
+
   /// A map or list that the stage checks by itself.
   public mutating func tree(
     _ name: String, default defaultValue: Value? = nil, help: String
