@@ -66,8 +66,12 @@ let package = Package(
       name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp")]),
     .target(name: "Learning", dependencies: ["COneDNN", "StageKit"], swiftSettings: swift),
     .target(name: "Charts", swiftSettings: swift),
+    // Its loops are the whole cost of a scan: fast in every build.
+    .target(name: "CSimulation", cSettings: [.unsafeFlags(["-O3", "-fno-math-errno"])]),
+    .target(name: "Simulation", dependencies: ["CSimulation", "StageKit"], swiftSettings: swift),
     .target(
-      name: "Stages", dependencies: ["StageKit", "Analysis", "Learning", "Video", "Charts"],
+      name: "Stages",
+      dependencies: ["StageKit", "Analysis", "Learning", "Video", "Charts", "Simulation"],
       swiftSettings: swift, plugins: ["StageCatalogue"]),
     .executableTarget(
       name: "fathom-worker", dependencies: ["Stages", "StageKit"], swiftSettings: swift),
@@ -111,6 +115,9 @@ let package = Package(
       dependencies: ["Learning", "COneDNN", "StageKit", "Stages", "TestKit", "train-tiny"],
       swiftSettings: swift),
     .testTarget(name: "ChartsTests", dependencies: ["Charts"], swiftSettings: swift),
+    .testTarget(
+      name: "SimulationTests",
+      dependencies: ["Simulation", "CSimulation", "StageKit", "TestKit"], swiftSettings: swift),
     .testTarget(
       name: "VideoTests", dependencies: ["Video", "TestKit"], swiftSettings: swift),
     .testTarget(
