@@ -74,6 +74,20 @@ struct JPEGStream {
     }
   }
 
+  /// Whether the first scan of a JPEG-LS stream holds its components sample by sample.
+  ///
+  /// Source: ITU-T T.87, annex C.2.3: the scan header ends with NEAR, ILV and point transform.
+  static func interleavesSamples(_ stream: [UInt8]) -> Bool {
+    var place = 2
+    while place + 3 < stream.count, stream[place] == 0xFF {
+      let end = place + 2 + Int(stream[place + 2]) << 8 + Int(stream[place + 3])
+      guard end <= stream.count, end >= place + 5 else { return false }
+      if stream[place + 1] == 0xDA { return stream[end - 2] == 2 }
+      place = end
+    }
+    return false
+  }
+
   /// The place of the marker that ends the entropy-coded data, or the end of the stream.
   private static func endOfScan(_ stream: [UInt8], from start: Int) -> Int {
     stream.withUnsafeBufferPointer { stream in

@@ -46,7 +46,8 @@ private struct Coding {
     case native
     case runLength
     case jpeg(copied: Bool)
-    case other
+    case jpegLS
+    case jpeg2000
   }
 
   private let kind: Kind
@@ -69,10 +70,10 @@ private struct Coding {
       kind = .jpeg(copied: false)
       codec = .jpeg
     case .jpegLSLossless, .jpegLSNearLossless:
-      kind = .other
+      kind = .jpegLS
       codec = .jpegLS
     case .jpeg2000Lossless, .jpeg2000:
-      kind = .other
+      kind = .jpeg2000
       codec = .jpeg2000
     }
     decoder = try codec.map { codec throws(VideoError) in
@@ -96,7 +97,15 @@ private struct Coding {
     case .jpeg(let isCopied):
       let stream = try jpeg(bytes, of: file, number)
       return isCopied ? stream.bytes : try decoded(stream.bytes, of: file, number)
-    case .other: return try decoded(bytes, of: file, number)
+    case .jpegLS:
+      guard !JPEGStream.interleavesSamples(bytes) else {
+        throw DICOMError(
+          code: .unsupported, path: file.path, frame: number,
+          message: "is JPEG-LS interleaved by sample, which libavcodec reads wrongly; "
+            + "expected interleaving by line or none")
+      }
+      return try decoded(bytes, of: file, number)
+    case .jpeg2000: return try decoded(bytes, of: file, number)
     }
   }
 

@@ -3,12 +3,13 @@ import StageKit
 
 /// Takes the user's own files in: videos, and what is known of each.
 ///
-/// Nothing is copied unless `copy` says so: an entry is a path and a digest. An item's id is its
+/// Nothing is copied unless `copy` says so: an entry is a path and a digest. Only DICOM files are
+/// written anew, as Matroska files of frames, times and calibration (`DICOMSource`). An item's id is its
 /// path relative to the imported folder. Writes for every video a labels TSV (`label`, `group`)
 /// where labels are given, and its gaze file where there is one.
 struct ImportStage: Stage {
   static let kind = "import"
-  static let version = 1
+  static let version = 2
   static let summary = "Takes videos of a folder in, with their labels and gaze"
   static let videos = Output("videos", "video", many: true, help: "video files")
   static let labels = Output(
@@ -19,10 +20,10 @@ struct ImportStage: Stage {
   static let outputs = [videos, labels, gaze, info]
 
   /// What counts as a video where no pattern is given.
-  private static let videoExtensions: Set<String> = [
+  private static let videoExtensions: Set<String> = DICOMSource.extensions.union([
     "3gp", "asf", "avi", "flv", "m2v", "m4v", "mj2", "mkv", "mov", "mp4", "mpeg", "mpg", "mts",
     "mxf", "ogv", "ts", "vob", "webm", "wmv",
-  ]
+  ])
 
   private let folder: String
   private let patterns: [PathPattern]
@@ -84,7 +85,9 @@ struct ImportStage: Stage {
   private func put(
     _ source: StageContext.Source, to output: Output, id: String, in context: StageContext
   ) throws {
-    if copies {
+    if output.name == ImportStage.videos.name, DICOMSource.isDICOM(source) {
+      try DICOMSource.write(source, to: output, id: id, in: context)
+    } else if copies {
       let target = try context.path(output, id: id)
       try FileManager.default.copyItem(atPath: source.path, toPath: target)
     } else {

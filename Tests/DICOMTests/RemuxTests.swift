@@ -40,6 +40,7 @@ struct RemuxTests {
     "frames without loss have the grey levels that pydicom reads",
     arguments: [
       "grey", "rle", "planar", "big_endian", "shared_chroma", "palette", "jpeg2000", "jpeg_ls",
+      "jpeg_ls_lines",
       "jpeg_lossless",
     ])
   func lossless(name: String) throws {
@@ -134,6 +135,7 @@ struct RemuxTests {
       ("mpeg4", .unsupported, "transfer syntax 1.2.840.10008.1.2.4.102 is not read; expected"),
       ("private", .unsupported, "transfer syntax 1.2.826.0.1.3680043.9.9999.1 is not read"),
       ("sixteen", .unsupported, "its samples have 16 bits in 16; expected 8 unsigned bits in 8"),
+      ("jpeg_ls_samples", .unsupported, "frame 0: is JPEG-LS interleaved by sample"),
       ("make.py", .unreadable, "is no DICOM file"), ("none", .unreadable, "is no DICOM file"),
     ])
   func badFiles(name: String, code: DICOMError.Code, message: String) throws {

@@ -29,8 +29,9 @@ struct WholeStageRun {
       let text = IndexFile(columns: JobLayout.sourceColumns, rows: rows).text
       try Data(text.utf8).write(to: URL(fileURLWithPath: folder + "/sources.tsv"))
     }
+    let version = allStages.first { $0.kind == kind }?.version ?? 0
     let job = JobDescription(
-      kind: kind, version: 1, options: options, inputs: [:], items: nil, sources: index,
+      kind: kind, version: version, options: options, inputs: [:], items: nil, sources: index,
       folder: folder, checkpointFolder: folder, cpus: cpus)
     if try await !Worker.run(job, stages: allStages) {
       failure = try WholeStageRun.events(layout).first { $0.event == .failed }?.message

@@ -9,6 +9,7 @@ import io
 import subprocess
 
 import numpy as np
+from jpeg_ls import encode_array
 from PIL import Image
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
@@ -223,6 +224,13 @@ ds = cine(uid.ExplicitVRLittleEndian, 2, 30, 41, "MONOCHROME2", 1)
 ds.PixelData = scene(2, 30, 41).tobytes()
 ds.compress(uid.JPEGLSLossless, generate_instance_uid=False)
 save(ds, "jpeg_ls"), grey(ds, "jpeg_ls")
+
+ds = cine(uid.JPEGLSLossless, 2, 30, 41, "RGB", 3)
+frames = scene(2, 30, 41, 3)
+for mode, name in ((1, "jpeg_ls_lines"), (2, "jpeg_ls_samples")):
+    ds.PixelData = encapsulate([bytes(encode_array(f, interleave_mode=mode)) for f in frames])
+    save(ds, name)
+luma(*frames.astype(int).transpose(3, 0, 1, 2)).astype(np.uint8).tofile("jpeg_ls_lines.grey")
 
 ds = cine(uid.ExplicitVRLittleEndian, 2, 32, 40, "RGB", 3)
 ds.PixelData = scene(2, 32, 40, 3).tobytes()
