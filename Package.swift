@@ -63,11 +63,18 @@ let package = Package(
     .target(name: "Analysis", dependencies: ["COpenBLAS"], swiftSettings: swift),
     .target(name: "Video", dependencies: ["CLibAV"], swiftSettings: swift),
     .target(
+      name: "CDCMTK",
+      linkerSettings: [
+        .linkedLibrary("dcmdata"), .linkedLibrary("oflog"), .linkedLibrary("ofstd"),
+      ]),
+    .target(name: "DICOM", dependencies: ["CDCMTK", "Video"], swiftSettings: swift),
+    .target(
       name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp")]),
     .target(name: "Learning", dependencies: ["COneDNN", "StageKit"], swiftSettings: swift),
     .target(name: "Charts", swiftSettings: swift),
     .target(
-      name: "Stages", dependencies: ["StageKit", "Analysis", "Learning", "Video", "Charts"],
+      name: "Stages",
+      dependencies: ["StageKit", "Analysis", "Learning", "Video", "DICOM", "Charts"],
       swiftSettings: swift, plugins: ["StageCatalogue"]),
     .executableTarget(
       name: "fathom-worker", dependencies: ["Stages", "StageKit"], swiftSettings: swift),
@@ -113,6 +120,8 @@ let package = Package(
     .testTarget(name: "ChartsTests", dependencies: ["Charts"], swiftSettings: swift),
     .testTarget(
       name: "VideoTests", dependencies: ["Video", "TestKit"], swiftSettings: swift),
+    .testTarget(
+      name: "DICOMTests", dependencies: ["DICOM", "Video", "TestKit"], swiftSettings: swift),
     .testTarget(
       name: "StagesTests",
       dependencies: ["Stages", "StageKit", "Analysis", "Video", "Charts", "TestKit"],

@@ -215,7 +215,8 @@ public final class VideoWriter {
     return avcodec_open2(encoder, implementation, &options)
   }
 
-  private static func check(
+  /// Runs a call of libav that writes; a negative status becomes an error.
+  static func check(
     _ call: String, _ path: String, _ body: () -> Int32
   ) throws(VideoError) {
     _ = LibAVLog.take()
