@@ -92,5 +92,5 @@ public struct ColourMap: Hashable, Sendable {
   }
 
   /// Amber: over grey speckle no other hue is told apart so well by all kinds of colour vision.
-  public static let amber = ColourMap(hue: 62, chroma: 0.17, lightness: 0.5...0.86)
+  public static let amber = ColourMap(hue: 72, chroma: 0.17, lightness: 0.5...0.79)
 }

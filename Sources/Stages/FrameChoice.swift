@@ -49,7 +49,7 @@ enum FrameChoice {
     }
     var best = (start: 0, motion: -1.0)
     for start in 0..<set.count where set.times[start] + seconds <= end + 1e-6 {
-      let last = newest(at: set.times[start] + seconds, in: set.times) { $0 } ?? start
+      let last = newest(at: set.times[start] + seconds - 1e-3, in: set.times) { $0 } ?? start
       if motion[last] - motion[start] > best.motion {
         best = (start, motion[last] - motion[start])
       }

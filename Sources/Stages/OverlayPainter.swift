@@ -105,7 +105,7 @@ struct OverlayPainter {
         .init(text, width: 14) { canvas, place in draw(place.point(x: 0.5, y: 0.5), 1, canvas) })
     }
     if annotations.hasLandmarks { mark("landmark") { drawLandmark(at: $0, $1, on: $2) } }
-    if annotations.hasGaze { mark("gaze") { drawGaze(at: $0, $1, on: $2) } }
+    if annotations.hasGaze { mark("gaze, last 0.4 s") { drawGaze(at: $0, $1, on: $2) } }
     if annotations.hasTruth { mark("true structure") { drawStructure(at: $0, $1, on: $2) } }
     return entries
   }

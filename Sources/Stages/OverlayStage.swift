@@ -58,7 +58,7 @@ struct OverlayStage: Stage {
     framesPerSecond = try options.integerIfGiven(
       "fps", in: 1..., unit: "frames/s", help: "of the clip; the scan's own if left out")
     opacity = try options.number(
-      "opacity", from: 0, to: 1, default: 0.65, help: "of the tint at a map's maximum")
+      "opacity", from: 0, to: 1, default: 0.75, help: "of the tint at a map's maximum")
   }
 
   func run(in context: StageContext) async throws {

@@ -36,7 +36,7 @@ struct ColourTests {
     let map = ColourMap.amber
     let levels = map.colours.map(lightness)
     for index in 1..<levels.count {
-      #expect(isClose(levels[index] - levels[index - 1], 0.36 / 255, absolute: 1e-5))
+      #expect(isClose(levels[index] - levels[index - 1], 0.29 / 255, absolute: 1e-5))
     }
     #expect(map.colours.allSatisfy { [$0.red, $0.green, $0.blue].allSatisfy((0...1).contains) })
     #expect(map.colour(-1) == map.colours[0] && map.colour(2) == map.colours[255])
