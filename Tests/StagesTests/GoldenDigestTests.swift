@@ -148,6 +148,11 @@ struct GoldenDigestTests {
       "table", ["columns": ["silhouette", "compactness"]],
       ["scores": .one(path: scored["scores"] ?? "")],
       keeping: ["csv", "markdown", "latex", "cells"])
+    // The bytes of the clip are the encoder's; the sheet is ours.
+    let overlay = OverlayBench(bench)
+    _ = try await run(
+      "overlay", ["frames": 2, "sheet_side": 96, "clip_side": 96, "title": "p07/scan.mp4"],
+      try overlay.everything().mapValues { .one(path: $0) }, keeping: ["sheet"])
     return found
   }
 
