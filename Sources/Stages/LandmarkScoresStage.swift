@@ -113,11 +113,11 @@ struct LandmarkScoresStage: Stage {
     }
     let path = try context.path(LandmarkScoresStage.roles)
     let entries = try RolesFile(path: path).entries
-    let items = Set(entries.filter { $0.role == role }.map(\.item))
+    let items = Set(entries.filter { $0.role?.rawValue == role }.map(\.item))
     guard !items.isEmpty else {
       throw StageFailure(
         "no item of '\(path)' has the role '\(role)'"
-          + Suggestion.clause(for: role, among: Set(entries.map(\.role)).sorted()))
+          + Suggestion.clause(for: role, among: Set(entries.compactMap(\.role?.rawValue)).sorted()))
     }
     return items
   }
