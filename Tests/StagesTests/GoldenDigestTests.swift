@@ -110,6 +110,12 @@ struct GoldenDigestTests {
     // The bytes of the videos are the encoder's; the labels are ours.
     _ = try await run(
       "moving_shapes", ["clips": 2, "frames": 2, "size": [32, 48]], keeping: ["labels"])
+    _ = try await run(
+      "simulate",
+      [
+        "patients": 1, "frames": 4, "size": [32, 48], "lines": 32, "samples": 96, "density": 1,
+        "codec": "ffv1",
+      ], keeping: ["labels", "gaze", "truth"])
     let decoded = try await run(
       "decode", ["size": [56, 72]], ["video": .one(path: clip)], keeping: ["frames", "info"])
     let frames = decoded["frames"] ?? ""
