@@ -1,3 +1,4 @@
+internal import Analysis
 internal import Charts
 internal import Foundation
 internal import Learning
@@ -53,7 +54,7 @@ struct SaliencyTrainStage: Stage {
       "window", in: 0..., default: 0, unit: "frames",
       help: "points of up to so many frames of the video before and after count too")
     sigma = try options.number(
-      "sigma", from: 0.1, to: 100, default: 1.5, unit: "cells",
+      "sigma", from: FixationMap.leastSigma, to: 100, default: 1.5, unit: "cells",
       help: "of the Gaussian at each point, on the grid of the maps (an eighth of the frames)")
     width = try options.number(
       "width", from: 1.0 / 64, to: 2, default: 0.25,
@@ -92,14 +93,14 @@ struct SaliencyTrainStage: Stage {
     let backend = try OneDNNBackend(threads: threads)
     let type = try precision.resolved(on: backend)
     let grid = SaliencyVAM.grid(ofFrames: all.size)
-    let batches = GazeBatches(
-      samples: training, seed: seed, size: batch, grid: grid, sigma: sigma)
+    let target = FixationMap(height: grid[0], width: grid[1], sigma: sigma)
+    let batches = GazeBatches(samples: training, seed: seed, size: batch, target: target)
     let trainer = try trainer(of: model.network, on: batches, type: type, backend: backend, context)
-    let evaluation = SaliencyEvaluation(
+    let evaluation = try SaliencyEvaluation(
       on: held,
       by: try SaliencyPredictor(
         model.network, size: all.size, batch: min(batch, held.samples.count), type: type,
-        on: backend), sigma: sigma)
+        on: backend), target: target)
 
     let steps = epochs * batches.stepsPerEpoch
     let end = try trainer.run(
@@ -112,8 +113,7 @@ struct SaliencyTrainStage: Stage {
         "stopped after \(end.steps) of \(steps) steps; run it again to take it up from there")
     }
     try write(end.epochs, to: context.path(SaliencyTrainStage.curves))
-    let metrics = try evaluation.scores(
-      mean: GazeTarget.mean(of: training.samples, grid: grid, sigma: sigma))
+    let metrics = try evaluation.scores(against: training)
     context.log(comparison(of: metrics))
     try Scores(metrics).write(to: SaliencyTrainStage.scores, in: context)
     try model.save(to: context.path(SaliencyTrainStage.model), options: description)
@@ -159,7 +159,9 @@ struct SaliencyTrainStage: Stage {
       shape: [batch, 1] + batches.samples.size, type: type, on: backend)
     let descent = try GradientDescent(
       network.parameters, .init(momentum: 0.9, decay: Float(decay)), on: backend)
-    let (stepsPerEpoch, cells) = (batches.stepsPerEpoch, batches.grid[0] * batches.grid[1])
+    let (stepsPerEpoch, cells) = (
+      batches.stepsPerEpoch, batches.target.height * batches.target.width
+    )
     try FileManager.default.createDirectory(
       atPath: context.checkpointFolder, withIntermediateDirectories: true)
     return try Trainer(
