@@ -4,7 +4,7 @@
 /// From each start the shortest run of `duration` is tried; where it is tight enough it grows as far
 /// as it stays so, and the next start is behind it.
 /// Source: Salvucci & Goldberg, "Identifying fixations and saccades in eye-tracking protocols"
-/// (ETRA 2000), section 3.2.1.
+/// (ETRA 2000).
 /// - Parameters:
 ///   - points: (x, y), in a unit that is the same along both axes
 ///   - times: of each point, in seconds, ascending

@@ -14,7 +14,7 @@ internal import StageKit
 /// gaze before and after bridging), `gaze_bridged` (frames), `gaze_fixations` (how many, by the
 /// dispersion rule), `gaze_fixation_duration` (their mean, in seconds), `gaze_precision` (root mean
 /// square of the distance from point to point within fixations, as a share of the height).
-/// Source: Droste et al. (IPMI 2019), section 2; Salvucci & Goldberg (2000) for the dispersion rule;
+/// Source: Droste et al. (IPMI 2019); Salvucci & Goldberg (2000) for the dispersion rule;
 /// Holmqvist et al. (2012) for the precision.
 struct GazeStage: Stage {
   static let kind = "gaze"
@@ -54,8 +54,8 @@ struct GazeStage: Stage {
       "every", in: 1..., default: 8, unit: "frames",
       help: "a map for each n-th frame, from the first, that has gaze")
     dispersion = try options.number(
-      "dispersion", from: 0, to: 2, default: 0.1, unit: "of the height",
-      help: "scores: most of a fixation's width and height together; 0.1 is about 2 degrees")
+      "dispersion", from: 0, to: 2, default: 0.2, unit: "of the height",
+      help: "scores: most of a fixation's width and height together; 0.05 is about one degree")
     duration = try options.number(
       "duration", from: 0.001, to: 10, default: 0.1, unit: "s",
       help: "scores: least time from a fixation's first sample to its last")
