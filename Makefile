@@ -3,7 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
 PACKAGES := build-essential pkg-config libyaml-dev libopenblas-dev libsqlite3-dev \
-  libavformat-dev libavcodec-dev libswscale-dev libavutil-dev libdnnl-dev graphviz python3-venv
+  libavformat-dev libavcodec-dev libswscale-dev libavutil-dev libdcmtk-dev libdnnl-dev \
+  libcairo2-dev fonts-dejavu-core graphviz python3-venv
 CHECK := --explicit-target-dependency-import-check error
 FATHOM := .build/release/fathom
 CLIPS ?=

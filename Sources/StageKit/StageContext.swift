@@ -160,6 +160,14 @@ public final class StageContext: Sendable {
     }
   }
 
+  // MARK: Stopping
+
+  /// Whether the job was asked to end, by SIGTERM.
+  ///
+  /// Whoever asks for the first time takes it upon himself to end soon: until then the signal ends
+  /// the process at once. A stage that stops so fails with a message; its checkpoints stay.
+  public var shouldStop: Bool { StopRequest.wasMade }
+
   // MARK: Speaking
 
   /// Says how much is done; cheap enough to call for every frame.

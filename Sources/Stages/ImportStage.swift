@@ -3,7 +3,8 @@ import StageKit
 
 /// Takes the user's own files in: videos, and what is known of each.
 ///
-/// Nothing is copied unless `copy` says so: an entry is a path and a digest. An item's id is its
+/// Nothing is copied unless `copy` says so: an entry is a path and a digest. Only DICOM files are
+/// written anew, as Matroska files of frames, times and calibration (`DICOMCines`). An item's id is its
 /// path relative to the imported folder. Writes for every video a `LabelFile` where labels are given,
 /// and a `GazeFile` where there is gaze of it. A video is decoded only where labels or gaze speak of
 /// its frames. `docs/data.md` has the columns.
@@ -23,10 +24,10 @@ struct ImportStage: Stage {
   static let outputs = [videos, labels, gaze, info]
 
   /// What counts as a video where no pattern is given.
-  private static let videoExtensions: Set<String> = [
+  private static let videoExtensions: Set<String> = DICOMCines.extensions.union([
     "3gp", "asf", "avi", "flv", "m2v", "m4v", "mj2", "mkv", "mov", "mp4", "mpeg", "mpg", "mts",
     "mxf", "ogv", "ts", "vob", "webm", "wmv",
-  ]
+  ])
 
   private let folder: String
   private let patterns: [PathPattern]
@@ -79,14 +80,16 @@ struct ImportStage: Stage {
       gazeSources(in: context, videos: Set(selected.map(\.id))), of: selected.map(\.id),
       known: known, gazeReading, problems: &problems)
     let looking = gaze.videos
+    let cines = try DICOMCines(of: selected, &problems, in: context)
     let clocks = FrameClocks(
       of: selected.filter {
-        looking.contains($0.id) || table?.needsClocks == true && table?.has($0.id) == true
-      }.map { ($0.id, $0.path) }, in: context)
+        problems.leftOut[$0.id] == nil
+          && (looking.contains($0.id) || table?.needsClocks == true && table?.has($0.id) == true)
+      }.map { ($0.id, cines[$0.id] ?? $0.path) }, in: context)
 
     var found: [String: LabelFile] = [:]
     var gazes: [String: GazeFile] = [:]
-    for video in selected {
+    for video in selected where problems.leftOut[video.id] == nil {
       found[video.id] =
         try problems.guarding(video.id) {
           try labels(of: video.id, table) { try clocks.clock(of: video.id) }
@@ -104,7 +107,7 @@ struct ImportStage: Stage {
     }
     try checkGaze(of: kept, looking)
     for video in kept {
-      try put(video, to: ImportStage.videos, id: video.id, in: context)
+      try put(video, cines[video.id], in: context)
       try found[video.id]?.write(to: context.path(ImportStage.labels, id: video.id))
       try gazes[video.id]?.write(to: context.path(ImportStage.gaze, id: video.id))
     }
@@ -131,14 +134,18 @@ struct ImportStage: Stage {
     return selected
   }
 
+  /// - Parameter cine: what became of the video where it is DICOM
   private func put(
-    _ source: StageContext.Source, to output: Output, id: String, in context: StageContext
+    _ source: StageContext.Source, _ cine: String?, in context: StageContext
   ) throws {
-    if copies {
-      let target = try context.path(output, id: id)
-      try FileManager.default.copyItem(atPath: source.path, toPath: target)
+    if let cine {
+      try FileManager.default.moveItem(
+        atPath: cine, toPath: context.path(ImportStage.videos, id: source.id))
+    } else if copies {
+      try FileManager.default.copyItem(
+        atPath: source.path, toPath: context.path(ImportStage.videos, id: source.id))
     } else {
-      context.add(source, to: output, id: id)
+      context.add(source, to: ImportStage.videos, id: source.id)
     }
   }
 

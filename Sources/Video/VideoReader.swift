@@ -279,6 +279,15 @@ public final class VideoReader {
       height: Int(decoder.pointee.height), width: Int(decoder.pointee.width),
       framesPerSecond: rate.num > 0 && rate.den > 0 ? Double(rate.num) / Double(rate.den) : nil,
       durationSeconds: duration > 0 ? Double(duration) / Double(AV_TIME_BASE) : nil,
-      announcedFrames: frames > 0 ? frames : nil)
+      announcedFrames: frames > 0 ? frames : nil, millimetresPerPixel: calibration(in: context))
+  }
+
+  private static func calibration(in context: UnsafeMutablePointer<AVFormatContext>) -> [Double]? {
+    guard
+      let entry = av_dict_get(context.pointee.metadata, MatroskaWriter.calibrationTag, nil, 0),
+      let text = entry.pointee.value
+    else { return nil }
+    let numbers = String(cString: text).split(separator: ",").compactMap { Double($0) }
+    return numbers.count == 2 && numbers.allSatisfy { $0 > 0 && $0.isFinite } ? numbers : nil
   }
 }

@@ -118,6 +118,21 @@ struct GoldenDigestTests {
       ["frames": .one(path: frames)], keeping: ["maps"])
     let landmarks = try await run(
       "landmarks", [:], ["maps": .one(path: maps["maps"] ?? "")], keeping: ["landmarks"])
+    let gaze = try bench.scratch.write(Self.gaze, to: "gaze.tsv")
+    _ = try await run(
+      "gaze", ["grid": [14, 18], "every": 2],
+      ["gaze": .one(path: gaze), "frames": .one(path: frames)],
+      keeping: ["fixations", "maps", "scores"])
+    let truth = try bench.scratch.write(
+      "frame\tlabel\tstructure\tx\ty\tlong_axis\n0\tFemur\tshaft\t0.5\t0.5\t0.5\n"
+        + "0\tFemur\thead\t0.25\t0.5\t0.5\n3\tFemur\tshaft\t0.75\t0.25\t0.5\n",
+      to: "truth.tsv")
+    _ = try await run(
+      "landmark_scores", [:],
+      [
+        "landmarks": try bench.many("item", [("a", landmarks["landmarks"] ?? "")]),
+        "truth": try bench.many("item", [("a", truth)]),
+      ], keeping: ["scores", "table"])
     let features = try await run(
       "extract", ["features": "pixels", "patch": [8, 8]],
       ["frames": .one(path: frames), "landmarks": .one(path: landmarks["landmarks"] ?? "")],
@@ -133,8 +148,24 @@ struct GoldenDigestTests {
       "table", ["columns": ["silhouette", "compactness"]],
       ["scores": .one(path: scored["scores"] ?? "")],
       keeping: ["csv", "markdown", "latex", "cells"])
+    // The bytes of the clip are the encoder's; the sheet is ours.
+    let overlay = OverlayBench(bench)
+    _ = try await run(
+      "overlay", ["frames": 2, "sheet_side": 96, "clip_side": 96, "title": "p07/scan.mp4"],
+      try overlay.everything().mapValues { .one(path: $0) }, keeping: ["sheet"])
     return found
   }
+
+  /// Both eyes of six frames, one of which is lost.
+  private static let gaze = GazeStageTests.gaze(
+    (0..<24).map { row in
+      let (frame, isLeft) = (row / 4, row % 2 == 0)
+      return [
+        "\(frame)", "\(Double(row / 2) / 60)", isLeft ? "left" : "right",
+        "\(0.3 + 0.01 * Double(row % 5))", "\(0.6 - 0.02 * Double(row % 3))",
+        frame == 2 ? "0" : "1",
+      ]
+    })
 
   /// Of a file; of a folder, of its files' paths and digests.
   private static func digest(_ path: String) throws -> Digest {
