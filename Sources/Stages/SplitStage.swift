@@ -43,15 +43,7 @@ struct SplitStage: Stage {
 
   func run(in context: StageContext) async throws {
     let scans = try LabelledScans(SplitStage.labels, in: context)
-    let sides = try sizes.sides(groups: scans.groups.count, folds: folds)
-    let assignment = GroupAssignment(
-      scans.groups.mapValues(\.classes), to: sides.map(\.seats), seed: seed)
-    let roles = RolesFile(
-      scans.items.map { scan in
-        let side = assignment.sideOfGroup[scan.group].map { sides[$0] }
-        return RolesFile.Entry(
-          item: scan.item, group: scan.group, role: side?.role, fold: side?.fold)
-      })
+    let roles = try deal(scans)
     let pictures = try SplitPictures(SplitStage.frames, of: roles, in: context)
     try roles.write(to: try context.path(SplitStage.roles))
     let summary = SplitSummary(roles, scans: scans, frames: pictures.counts)
@@ -59,18 +51,34 @@ struct SplitStage: Stage {
     try (summary.value.json + "\n").write(
       toFile: context.path(SplitStage.info), atomically: false, encoding: .utf8)
   }
+
+  /// Roles first and folds after, so that the number of folds moves nobody to another role.
+  private func deal(_ scans: LabelledScans) throws -> RolesFile {
+    let classes = scans.groups.mapValues(\.classes)
+    let sides = try sizes.sides(groups: classes.count, folds: folds)
+    let roles = GroupAssignment(classes, to: sides.map(\.seats), seed: seed).sideOfGroup
+      .compactMapValues { sides[$0].role }
+    let downstream = classes.filter { roles[$0.key] == .downstream }
+    let seats = downstream.isEmpty ? [] : RoleSizes.folds(folds, groups: downstream.count)
+    let fold = GroupAssignment(downstream, to: seats, seed: seed).sideOfGroup
+    return RolesFile(
+      scans.items.map { scan in
+        RolesFile.Entry(
+          item: scan.item, group: scan.group, role: roles[scan.group], fold: fold[scan.group])
+      })
+  }
 }
 
 /// How many groups each role is to get.
 struct RoleSizes {
-  /// A role, or a fold of it.
   struct Side {
+    /// `nil` for the groups that get none.
     var role: RolesFile.Role?
-    var fold: Int?
     var groups: Int
 
-    var name: String { RolesFile.Entry(item: "", group: "", role: role, fold: fold).side }
-    var seats: GroupAssignment.Side { .init(name: name, size: groups, isSpare: role == nil) }
+    var seats: GroupAssignment.Side {
+      .init(name: role?.rawValue ?? "", size: groups, isSpare: role == nil)
+    }
   }
 
   private enum Amounts {
@@ -111,7 +119,7 @@ struct RoleSizes {
 
   /// The sides in the order of the roles, at last those groups that get no role.
   ///
-  /// - Throws: `StageFailure` where there are too few groups
+  /// - Throws: `StageFailure` where there are too few groups, also for the folds
   func sides(groups total: Int, folds: Int) throws -> [Side] {
     let counts = try counts(of: total)
     let sum = counts.reduce(0) { $0 + $1.count }
@@ -120,23 +128,20 @@ struct RoleSizes {
         "'patients' asks for \(sum) groups (\(RoleSizes.list(counts))), and there are \(total); "
           + "ask for fewer, or bring more")
     }
-    var sides: [Side] = []
-    for (role, count) in counts {
-      guard role == .downstream else {
-        sides.append(Side(role: role, groups: count))
-        continue
-      }
-      guard folds <= count else {
-        throw StageFailure(
-          "\(folds) folds of \(count) downstream groups: each fold needs one at least; "
-            + "lower 'folds', or give downstream more groups")
-      }
-      for fold in 0..<folds {
-        sides.append(
-          Side(role: role, fold: fold, groups: count / folds + (fold < count % folds ? 1 : 0)))
-      }
+    if let count = counts.first(where: { $0.role == .downstream })?.count, count < folds {
+      throw StageFailure(
+        "\(folds) folds of \(count) downstream groups: each fold needs one at least; "
+          + "lower 'folds', or give downstream more groups")
     }
+    let sides = counts.map { Side(role: $0.role, groups: $0.count) }
     return sum == total ? sides : sides + [Side(groups: total - sum)]
+  }
+
+  /// The folds of so many groups, in sizes that differ by one at most.
+  static func folds(_ folds: Int, groups: Int) -> [GroupAssignment.Side] {
+    (0..<folds).map { fold in
+      .init(name: "fold \(fold)", size: groups / folds + (fold < groups % folds ? 1 : 0))
+    }
   }
 
   private func counts(of total: Int) throws -> [(role: RolesFile.Role, count: Int)] {

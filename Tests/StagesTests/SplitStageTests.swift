@@ -101,22 +101,41 @@ struct SplitStageTests {
 
   private enum SplitProblem: Error { case noRoles }
 
-  @Test("a new patient with the classes of the others moves few of them", arguments: 0..<12)
-  func stability(seed: Int) async throws {
-    let options = { (pretrain: Int) -> [String: Value] in
-      [
-        "patients": [
-          "pretrain": .integer(pretrain), "labelled": 6, "downstream": 9, "test": 6,
-        ], "seed": .integer(seed),
-      ]
+  @Test("a new patient with the classes of the others moves few of them")
+  func stability() async throws {
+    func sides(_ patients: Int, pretrain: Int, seed: Int) async throws -> [String: String] {
+      try await bench.split(
+        SplitBench.patients(patients, classes: Self.six),
+        [
+          "patients": [
+            "pretrain": .integer(pretrain), "labelled": 6, "downstream": 9, "test": 6,
+          ], "seed": .integer(seed),
+        ]
+      ).sides
     }
-    let before = try await bench.split(SplitBench.patients(33, classes: Self.six), options(12))
-    let after = try await bench.split(SplitBench.patients(34, classes: Self.six), options(13))
-    let moved = before.sides.count { after.sides[$0.key] != $0.value }
-    // At most one for each of the six sides; two thirds of one on average.
-    #expect(moved <= 5, "\(moved) moved")
-    let spare = try await bench.split(SplitBench.patients(34, classes: Self.six), options(12))
-    #expect(before.sides.count { spare.sides[$0.key] != $0.value } <= 6)
+    var moved: [(role: Int, side: Int)] = []
+    for seed in 0..<20 {
+      let before = try await sides(33, pretrain: 12, seed: seed)
+      // One more place in pretrain, or the new one, or another, without a role.
+      for pretrain in [13, 12] {
+        let after = try await sides(34, pretrain: pretrain, seed: seed)
+        let role = before.count { after[$0.key]?.prefix(4) != $0.value.prefix(4) }
+        moved.append((role, before.count { after[$0.key] != $0.value }))
+        #expect(role <= 4, "\(role) with seed \(seed)")
+        #expect(moved[moved.count - 1].side <= 7)
+      }
+    }
+    let mean = Double(moved.reduce(0) { $0 + $1.side }) / Double(moved.count)
+    #expect(mean <= 1.5, "\(moved)")
+  }
+
+  @Test("another number of folds moves nobody to another role")
+  func foldsAndRoles() async throws {
+    let scans = SplitBench.patients(33, classes: Self.six)
+    let three = try await bench.split(scans, Self.sizes)
+    let four = try await bench.split(scans, Self.sizes.merging(["folds": 4]) { $1 })
+    #expect(three.sides.mapValues { $0.prefix(4) } == four.sides.mapValues { $0.prefix(4) })
+    #expect(four.sizes["downstream3"] == 2)
   }
 
   @Test("the info counts groups, items, frames and classes of each role and fold")
