@@ -46,8 +46,8 @@ struct OverlayPainter {
         colours: OverlayPainter.colours, opacity: opacity)
       canvas.image(image, in: place)
     }
-    // Marks grow with the picture.
-    let unit = max(place.width, place.height) / 320
+    // Marks grow with the picture, and stay legible in a small one.
+    let unit = max(0.75, max(place.width, place.height) / 320)
     canvas.clipped(to: place) {
       for structure in annotations.structures(atFrame: frame) {
         drawStructure(at: place.point(x: structure.x, y: structure.y), unit, on: canvas)
