@@ -118,7 +118,7 @@ struct GazeStage: Stage {
     let valid = gaze.samples.count { $0.position != nil }
     // Without frames there are all up to the gaze's last.
     let frames = set.map { Set($0.sourceFrames) }
-    let frameCount = frames?.count ?? (gaze.samples.last?.frame ?? -1) + 1
+    let frameCount = frames.map { Double($0.count) } ?? Double(gaze.samples.last?.frame ?? -1) + 1
     let known = track.points.filter { frames?.contains($0.frame) ?? true }
     let measuredCount = known.count { !$0.isBridged }
     let places = track.samples.map { $0.place * track.view.scale }
@@ -132,8 +132,8 @@ struct GazeStage: Stage {
         return (step * step).sum()
       }
     }
-    func share(_ part: Int, of whole: Int) -> Double? {
-      whole > 0 ? Double(part) / Double(whole) : nil
+    func share(_ part: Int, of whole: Double) -> Double? {
+      whole > 0 ? Double(part) / whole : nil
     }
     func mean(_ values: [Double]) -> Double? {
       values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
@@ -142,10 +142,11 @@ struct GazeStage: Stage {
       .init("dispersion", .number(dispersion)), .init("duration", .number(duration)),
     ]
     return [
-      .init(name: "gaze_valid", value: share(valid, of: gaze.samples.count), direction: .higher),
+      .init(
+        name: "gaze_valid", value: share(valid, of: Double(gaze.samples.count)), direction: .higher),
       .init(
         name: "gaze_off_picture",
-        value: share(track.droppedCount, of: track.droppedCount + track.samples.count),
+        value: share(track.droppedCount, of: Double(track.droppedCount + track.samples.count)),
         direction: .lower),
       .init(
         name: "gaze_frames", value: share(measuredCount, of: frameCount), direction: .higher),

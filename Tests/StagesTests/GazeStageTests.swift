@@ -236,6 +236,16 @@ import Testing
     }
   }
 
+  @Test("a frame of any number is a frame")
+  func farFrame() async throws {
+    let bench = try AnalysisBench()
+    let rows = [0, Int.max].map { ["\($0)", "0.0", "both", "0.5", "0.5", "1"] }
+    let found = try await run(bench, Self.gaze(rows))
+    #expect(found.fixations.map { $0[0] } == ["0", "\(Int.max)"])
+    let share = try #require(found.scores["gaze_frames"] ?? nil)
+    #expect(share > 0 && share < 1e-18)
+  }
+
   @Test("a missing column, an empty file and a frame out of order are errors")
   func badFiles() async throws {
     let bench = try AnalysisBench()

@@ -173,17 +173,17 @@ def gaze_fixations():
         found, start = [], 0
         while start < len(points):
             end = start + 1
-            while end < len(points) and times[end - 1] - times[start] < duration:
+            while end < len(points) and times[end - 1] - times[start] < duration - 1e-9:
                 end += 1
             window = np.arange(start, end)
             if (
-                times[end - 1] - times[start] >= duration
-                and (np.diff(times[window]) <= gap).all()
+                times[end - 1] - times[start] >= duration - 1e-9
+                and (np.diff(times[window]) <= gap + 1e-9).all()
                 and dispersion(points[start:end]) <= limit
             ):
                 while (
                     end < len(points) and dispersion(points[start : end + 1]) <= limit
-                    and times[end] - times[end - 1] <= gap
+                    and times[end] - times[end - 1] <= gap + 1e-9
                 ):  # fmt: skip
                     end += 1
                 found.append([int(start), int(end)])
