@@ -200,6 +200,8 @@ struct OverlayStageTests {
     #expect(try await levels(["labels": labels], 4) == [1, 10, 19, 22])
     #expect(try await levels(["labels": labels], 6) == [1, 4, 10, 15, 19, 22])
     #expect(try await levels(["labels": labels], 2) == [10, 22])
+    let tied = try overlay.labels([(0, 4, "a"), (5, 6, "b"), (7, 11, "c"), (12, 16, "d")])
+    #expect(try await levels(["labels": tied], 2) == [2, 20])
     let maps = try overlay.maps(
       frames: [0, 8, 16], peaks: [(0, 0), (0, 0), (0, 0)])
     #expect(try await levels(["maps": maps], 2) == [0, 16])
