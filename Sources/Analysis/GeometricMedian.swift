@@ -1,5 +1,3 @@
-internal import Foundation
-
 /// The point whose distances to all `points` have the least sum; a few wild points hardly move it.
 ///
 /// Where one of the points is the answer it is returned as it is. Where the answer is not unique
@@ -7,15 +5,14 @@ internal import Foundation
 /// median of two points is half-way between them.
 ///
 /// Source: Weiszfeld (1937); Vardi & Zhang, "The multivariate L1-median and associated data depth"
-/// (PNAS 2000), equations 2.6 and 2.7; Beck & Sabach, "Weiszfeld's method: old and new results"
-/// (2015), section 7, for the start.
+/// (PNAS 2000); Beck & Sabach, "Weiszfeld's method: old and new results" (2015), for the start.
 /// - Parameter points: (x, y), finite, in a unit that is the same along both axes
 /// - Returns: `nil` of no points
 public func geometricMedian(of points: [SIMD2<Double>]) -> SIMD2<Double>? {
   guard let first = points.first else { return nil }
   guard points.count > 1 else { return first }
   let answers = points.filter { candidate in
-    let (pull, own) = pull(of: points, on: candidate)
+    let (pull, own, _) = pull(of: points, on: candidate)
     return length(pull) <= Double(own) + 1e-12
   }
   if let answer = answers.first {
@@ -28,37 +25,38 @@ public func geometricMedian(of points: [SIMD2<Double>]) -> SIMD2<Double>? {
   }
   let spread = points.map { length($0 - median) }.max() ?? 0
   for _ in 0..<10_000 {
-    let next = step(from: median, of: points)
-    let moved = length(next - median)
-    median = next
-    if moved <= 1e-14 * spread { break }
+    let step = step(from: median, of: points)
+    median += step
+    if length(step) <= 1e-13 * spread { break }
   }
   return median
 }
 
-/// One step of Weiszfeld's iteration, with Vardi and Zhang's correction on a point of the data.
+/// Weiszfeld's next place, seen from here, with Vardi and Zhang's correction on a point of the data.
 private func step(from median: SIMD2<Double>, of points: [SIMD2<Double>]) -> SIMD2<Double> {
-  let (pull, own) = pull(of: points, on: median)
+  let (pull, own, weights) = pull(of: points, on: median)
   let size = length(pull)
-  let weights = points.reduce(0) { $1 == median ? $0 : $0 + 1 / length($1 - median) }
-  guard size > Double(own) else { return median }
-  return median + (1 - Double(own) / size) * pull / weights
+  return size > Double(own) ? (1 - Double(own) / size) * pull / weights : .zero
 }
 
-/// The sum of the unit vectors from `place` to the points elsewhere, and how many points are there.
+/// The sum of the unit vectors from `place` to the points elsewhere, how many points are at it, and the
+/// sum of the others' inverse distances.
 private func pull(
   of points: [SIMD2<Double>], on place: SIMD2<Double>
-) -> (pull: SIMD2<Double>, own: Int) {
+) -> (pull: SIMD2<Double>, own: Int, weights: Double) {
   var pull = SIMD2<Double>.zero
+  var weights = 0.0
   var own = 0
   for point in points {
     if point == place {
       own += 1
     } else {
-      pull += (point - place) / length(point - place)
+      let weight = 1 / length(point - place)
+      weights += weight
+      pull += weight * (point - place)
     }
   }
-  return (pull, own)
+  return (pull, own, weights)
 }
 
 private func mean(_ points: [SIMD2<Double>]) -> SIMD2<Double> {
@@ -69,4 +67,4 @@ private func sum(_ points: [SIMD2<Double>], to place: SIMD2<Double>) -> Double {
   points.reduce(0) { $0 + length($1 - place) }
 }
 
-private func length(_ vector: SIMD2<Double>) -> Double { hypot(vector.x, vector.y) }
+private func length(_ vector: SIMD2<Double>) -> Double { (vector * vector).sum().squareRoot() }

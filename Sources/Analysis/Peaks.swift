@@ -46,8 +46,7 @@ public func peaks(
     candidates.append(cell)
   }
   return plateaus(candidates, of: map, width: width, distance: distance)
-    .map { Peak(of: map, at: $0, height: height, width: width) }
-    .sorted { ($0.row, $0.column) < ($1.row, $1.column) }
+    .sorted().map { Peak(of: map, at: $0, height: height, width: width) }
 }
 
 /// Finds the local maxima of a map `[height, width]` as scikit-image's `peak_local_max` does: the same
@@ -102,9 +101,11 @@ private func plateaus(
   var isLeft = [Bool](repeating: false, count: map.count)
   for cell in candidates { isLeft[cell] = true }
   var found: [Int] = []
+  var plateau: [Int] = []
   for start in candidates where isLeft[start] {
     isLeft[start] = false
-    var plateau = [start]
+    plateau.removeAll(keepingCapacity: true)
+    plateau.append(start)
     var next = 0
     while next < plateau.count {
       let (row, column) = (plateau[next] / width, plateau[next] % width)

@@ -77,13 +77,24 @@ public struct SaliencyScores: Hashable, Sendable {
     let fixated = Set(fixations)
     guard !fixated.isEmpty, fixated.count < map.count else { return nil }
     let thresholds = fixated.map { map[$0] }.sorted(by: >)
-    let descending = map.sorted(by: >)
+    // How many cells have the first, the second, … threshold as the highest that they reach.
+    var reached = [Int](repeating: 0, count: thresholds.count)
+    for value in map where value >= thresholds[thresholds.count - 1] {
+      var (low, high) = (0, thresholds.count - 1)
+      while low < high {
+        let middle = (low + high) / 2
+        if value >= thresholds[middle] { high = middle } else { low = middle + 1 }
+      }
+      reached[low] += 1
+    }
     var (area, hitShare, falseShare) = (0.0, 0.0, 0.0)
     var (above, hits) = (0, 0)
     while hits < thresholds.count {
       let threshold = thresholds[hits]
-      while hits < thresholds.count, thresholds[hits] == threshold { hits += 1 }
-      while above < descending.count, descending[above] >= threshold { above += 1 }
+      while hits < thresholds.count, thresholds[hits] == threshold {
+        above += reached[hits]
+        hits += 1
+      }
       let nextHits = Double(hits) / Double(thresholds.count)
       let nextFalse = Double(above - hits) / Double(map.count - thresholds.count)
       area += (nextFalse - falseShare) * (nextHits + hitShare) / 2

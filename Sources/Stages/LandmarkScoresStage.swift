@@ -15,7 +15,7 @@ internal import StageKit
 /// with such a landmark); `landmarks_per_frame`. Each has the attributes `low` and `high`, the
 /// percentile interval of a bootstrap over items, and `items` and `frames`, how many counted.
 /// The table has a row for each class and structure, and one for each class with an empty structure.
-/// Source: Droste et al. (ISBI 2020), section 3.
+/// Source: Droste et al. (ISBI 2020); Efron & Tibshirani (1993) for the intervals.
 struct LandmarkScoresStage: Stage {
   static let kind = "landmark_scores"
   static let version = 1
@@ -113,11 +113,11 @@ struct LandmarkScoresStage: Stage {
     }
     let path = try context.path(LandmarkScoresStage.roles)
     let entries = try RolesFile(path: path).entries
-    let items = Set(entries.filter { $0.role == role }.map(\.item))
+    let items = Set(entries.filter { $0.role?.rawValue == role }.map(\.item))
     guard !items.isEmpty else {
       throw StageFailure(
         "no item of '\(path)' has the role '\(role)'"
-          + Suggestion.clause(for: role, among: Set(entries.map(\.role)).sorted()))
+          + Suggestion.clause(for: role, among: Set(entries.compactMap(\.role?.rawValue)).sorted()))
     }
     return items
   }

@@ -13,6 +13,8 @@ public struct VideoInfo: Hashable, Sendable {
   public var durationSeconds: Double?
   /// How many frames the container announces; `nil` where it does not say.
   public var announcedFrames: Int?
+  /// How high and wide a pixel is, [y, x]; `nil` where the file does not say.
+  public var millimetresPerPixel: [Double]?
 }
 
 /// The part of a frame to look at, in pixels of the source.

@@ -22,6 +22,8 @@ public final class VideoReader {
   public private(set) var framesRead = 0
   /// When the current frame is shown, in seconds after the first frame.
   public private(set) var timeSeconds = 0.0
+  /// The unit in which the container counts time.
+  public let secondsPerTick: Double
   /// What was damaged, where the reader was told not to throw: at most the first hundred places.
   public private(set) var damages: [VideoError] = []
 
@@ -31,7 +33,6 @@ public final class VideoReader {
   private let packet: Packet
   private let frame: Frame
   private let streamIndex: Int32
-  private let secondsPerTick: Double
   private var firstTick: Int64?
   private var packetsRead = 0
   private var isDrained = false
@@ -279,6 +280,15 @@ public final class VideoReader {
       height: Int(decoder.pointee.height), width: Int(decoder.pointee.width),
       framesPerSecond: rate.num > 0 && rate.den > 0 ? Double(rate.num) / Double(rate.den) : nil,
       durationSeconds: duration > 0 ? Double(duration) / Double(AV_TIME_BASE) : nil,
-      announcedFrames: frames > 0 ? frames : nil)
+      announcedFrames: frames > 0 ? frames : nil, millimetresPerPixel: calibration(in: context))
+  }
+
+  private static func calibration(in context: UnsafeMutablePointer<AVFormatContext>) -> [Double]? {
+    guard
+      let entry = av_dict_get(context.pointee.metadata, MatroskaWriter.calibrationTag, nil, 0),
+      let text = entry.pointee.value
+    else { return nil }
+    let numbers = String(cString: text).split(separator: ",").compactMap { Double($0) }
+    return numbers.count == 2 && numbers.allSatisfy { $0 > 0 && $0.isFinite } ? numbers : nil
   }
 }

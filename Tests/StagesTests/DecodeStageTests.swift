@@ -20,8 +20,9 @@ struct DecodeStageTests {
     let items = paths.map {
       JobItem(id: ($0 as NSString).lastPathComponent, inputs: ["video": $0])
     }
+    let version = allStages.first { $0.kind == "decode" }?.version ?? 0
     let job = JobDescription(
-      kind: "decode", version: 1, options: options, inputs: [:], items: items, sources: nil,
+      kind: "decode", version: version, options: options, inputs: [:], items: items, sources: nil,
       folder: folder, checkpointFolder: folder, cpus: cpus)
     let allWell = try await Worker.run(job, stages: allStages)
     let layout = JobLayout(folder: folder)

@@ -81,17 +81,37 @@ struct GoldenDigestTests {
 
     let clip = URL(fileURLWithPath: Self.file).deletingLastPathComponent()
       .deletingLastPathComponent().appending(path: "video/h264.mp4").path(percentEncoded: false)
-    let digest = try Self.digest(clip)
-    let clipBytes = try Data(contentsOf: URL(fileURLWithPath: clip)).count
+    let files = [
+      ("a/h264.gaze.csv", "path,time,x,y\na/h264.mp4,0,0.25,0.5\na/h264.mp4,0.05,,\n"),
+      ("labels.tsv", "path\tfirst\tlast\tlabel\na/h264.mp4\t0\t1\theart\n"),
+    ]
     let sources = try bench.scratch.write(
       IndexFile(
         columns: JobLayout.sourceColumns,
-        rows: [["a/h264.mp4", digest.hex, String(clipBytes), clip]]
+        rows: try
+          ([("a/h264.mp4", clip)]
+          + files.map { ($0, try bench.scratch.write($1, to: "clips/\($0)")) }).map { id, path in
+            let data = try Data(contentsOf: URL(fileURLWithPath: path))
+            return [id, Digest(of: data).hex, String(data.count), path]
+          }
       ).text,
       to: "sources.tsv")
     _ = try await run(
-      "import", ["path": "clips", "labels": "folder"], keeping: ["info", "labels"],
-      sources: sources)
+      "import", ["path": "clips", "labels": "labels.tsv", "gaze": ["**/*.csv"]],
+      keeping: ["info", "labels", "gaze"], sources: sources)
+    let scans =
+      SplitBench.patients(12, classes: ["heart"])
+      + SplitBench.patients(
+        20, classes: ["femur", "heart"])[12...]
+    let roles = try await run(
+      "split", ["patients": ["pretrain": 8, "downstream": 6, "test": 5], "seed": 1],
+      ["labels": try SplitBench(bench).labels(scans)], keeping: ["roles", "info"])
+    _ = try await run(
+      "select", ["role": "downstream", "fold_not": 2],
+      [
+        "items": try bench.many("item", scans.map { ($0.item, clip) }),
+        "roles": .one(path: roles["roles"] ?? ""),
+      ], keeping: ["items.tsv"])
     // The bytes of the videos are the encoder's; the labels are ours.
     _ = try await run(
       "moving_shapes", ["clips": 2, "frames": 2, "size": [32, 48]], keeping: ["labels"])
@@ -139,6 +159,11 @@ struct GoldenDigestTests {
       "table", ["columns": ["silhouette", "compactness"]],
       ["scores": .one(path: scored["scores"] ?? "")],
       keeping: ["csv", "markdown", "latex", "cells"])
+    // The bytes of the clip are the encoder's; the sheet is ours.
+    let overlay = OverlayBench(bench)
+    _ = try await run(
+      "overlay", ["frames": 2, "sheet_side": 96, "clip_side": 96, "title": "p07/scan.mp4"],
+      try overlay.everything().mapValues { .one(path: $0) }, keeping: ["sheet"])
     return found
   }
 
