@@ -142,7 +142,8 @@ let package = Package(
     .testTarget(
       name: "StagesTests",
       dependencies: [
-        "Stages", "StageKit", "Analysis", "Video", "Charts", "Pictures", "PictureKit", "TestKit",
+        "Stages", "StageKit", "Analysis", "Learning", "Video", "Charts", "Pictures", "PictureKit",
+        "TestKit",
       ],
       swiftSettings: swift),
     .testTarget(

@@ -6,8 +6,8 @@
     torch_saliency_vam.py check MAPS OURS                the largest difference of a cell, as a share
                                                          of its map's maximum
 
-`predict` prints its seconds, from opening the files to the maps, after two batches to warm up; and
-the version of PyTorch with the faster of its two memory layouts.
+Each prints a number and the version of PyTorch: `predict` its seconds, from opening the files to the
+maps, after two batches to warm up, in the faster of two memory layouts, which follows the version.
 """
 
 import sys
@@ -119,6 +119,7 @@ def make(frames, model, count):
         {"frames": pixels.to(torch.uint8), "times": torch.arange(count, dtype=torch.float64) / 30},
         frames,
     )
+    print(0, torch.__version__)
 
 
 @torch.inference_mode()

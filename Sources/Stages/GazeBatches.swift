@@ -37,7 +37,7 @@ struct GazeBatches: BatchSource {
     return Batch(values, targets: targets)
   }
 
-  private func order(ofEpoch epoch: Int) -> [Int] {
+  func order(ofEpoch epoch: Int) -> [Int] {
     var random = CounterRandom(
       seed: seed, kind: SaliencyTrainStage.kind, item: "\(epoch)", purpose: "order")
     return samples.samples.indices.shuffled(using: &random)

@@ -32,14 +32,16 @@ struct GazeSamples: Sendable {
   /// Opens the items, and takes each n-th moving frame that somebody looked at.
   ///
   /// - Parameters:
+  ///   - frames: files by item
+  ///   - fixations: files by item; those of items without frames are not read
   ///   - groups: by item; an item without one is a group of its own
   ///   - every: from one frame to the next in a run without freezes
   ///   - window: points of up to so many frames of the video before and after count too
   /// - Throws: `StageFailure` where an item has no fixations, where sizes differ, or where nobody
   ///   looked at any frame
   init(
-    frames: [StageContext.Entry], fixations: [StageContext.Entry], groups: [String: String],
-    every: Int, window: Int
+    frames: [(id: String, path: String)], fixations: [(id: String, path: String)],
+    groups: [String: String], every: Int, window: Int
   ) throws {
     let gaze = Dictionary(fixations.map { ($0.id, $0.path) }) { first, _ in first }
     let missing = frames.map(\.id).filter { gaze[$0] == nil }

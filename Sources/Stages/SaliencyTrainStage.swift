@@ -7,8 +7,8 @@ internal import StageKit
 /// Trains Saliency-VAM to predict where somebody looks, and scores it on patients held out.
 ///
 /// Reads `FrameSet`s, `FixationFile`s and a `RolesFile` for the groups; writes a `SaliencyModel`.
-/// Source: Droste et al. (2019), sections 2 and 3. Ours: `window`, the split by groups, the
-/// augmentation's details (`GazeBatches`).
+/// Source: Droste et al. (2019), sections 2 and 3. Ours: `window`, each 4th frame in place of each 8th,
+/// the split by groups, the augmentation's details (`GazeBatches`); see docs/saliency.md.
 struct SaliencyTrainStage: Stage {
   static let kind = "saliency_train"
   static let version = 1
@@ -50,9 +50,10 @@ struct SaliencyTrainStage: Stage {
 
   init(options: inout OptionReader) throws(Diagnostic) {
     every = try options.integer(
-      "every", in: 1..., default: 8, unit: "frames", help: "train on each n-th frame")
+      "every", in: 1..., default: 4, unit: "frames", help: "train on each n-th frame; the paper's 8"
+    )
     window = try options.integer(
-      "window", in: 0..., default: 0, unit: "frames",
+      "window", in: 0..., default: 15, unit: "frames",
       help: "points of up to so many frames of the video before and after count too")
     sigma = try options.number(
       "sigma", from: FixationMap.leastSigma, to: 100, default: 1.5, unit: "cells",
@@ -135,9 +136,9 @@ struct SaliencyTrainStage: Stage {
       for entry in file.entries { groups[entry.item] = entry.group }
     }
     return try GazeSamples(
-      frames: context.entries(SaliencyTrainStage.frames),
-      fixations: context.entries(SaliencyTrainStage.fixations), groups: groups, every: every,
-      window: window)
+      frames: context.entries(SaliencyTrainStage.frames).map { ($0.id, $0.path) },
+      fixations: context.entries(SaliencyTrainStage.fixations).map { ($0.id, $0.path) },
+      groups: groups, every: every, window: window)
   }
 
   private func split(_ samples: GazeSamples) throws -> (training: GazeSamples, held: GazeSamples) {
@@ -194,10 +195,8 @@ struct SaliencyTrainStage: Stage {
     in context: StageContext
   ) throws -> [TrainingEvent.Epoch] {
     let end = try trainer.run(
-      shouldStop: { context.shouldStop }, evaluate: { ["held_out": try judge.loss()] }
-    ) { event in
-      report(event, of: steps, in: context)
-    }
+      shouldStop: { context.shouldStop }, evaluate: { ["held_out": try judge.loss()] },
+      report: { report($0, of: steps, in: context) })
     guard end.isComplete else {
       throw StageFailure(
         "stopped after \(end.steps) of \(steps) steps; run it again to take it up from there")

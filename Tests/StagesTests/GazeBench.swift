@@ -72,7 +72,7 @@ struct GazeBench {
 
   /// A training that takes a second.
   static let options: [String: Value] = [
-    "every": 1, "width": 0.125, "groups": 8, "epochs": 8, "batch": 8, "threads": 1,
+    "every": 1, "window": 0, "width": 0.125, "groups": 8, "epochs": 8, "batch": 8, "threads": 1,
     "precision": "float32", "checkpoint_every": 5, "rate": 0.05, "sigma": 1,
   ]
 
