@@ -4,7 +4,7 @@ SHELL := /bin/bash
 
 PACKAGES := build-essential pkg-config libyaml-dev libopenblas-dev libsqlite3-dev \
   libavformat-dev libavcodec-dev libswscale-dev libavutil-dev libdcmtk-dev libdnnl-dev \
-  graphviz python3-venv
+  libcairo2-dev fonts-dejavu-core graphviz python3-venv
 CHECK := --explicit-target-dependency-import-check error
 FATHOM := .build/release/fathom
 CLIPS ?=
@@ -59,7 +59,7 @@ sanitize: setup
 	export FATHOM_TESTS=LearningTests TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/sanitizers/threads.txt; \
 	  swift test --scratch-path .build-thread --sanitize thread --filter LearningTests
 
-# make bench SUITE=runner|decode|learning [CLIPS=DIR]: one part beside its peers, in turn, in one run.
+# make bench SUITE=runner|decode|learning|saliency [CLIPS=DIR]: one part beside its peers, in turn, in one run.
 bench: build
 	Benchmarks/$(SUITE) $(FATHOM) '$(CLIPS)'
 

@@ -38,6 +38,8 @@ let package = Package(
       providers: [.apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev"])]),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(
+      name: "CCairo", pkgConfig: "cairo cairo-ft freetype2", providers: [.apt(["libcairo2-dev"])]),
 
     // The light side: what the command links.
     .target(name: "StageKit", dependencies: [crypto], swiftSettings: swift),
@@ -72,9 +74,15 @@ let package = Package(
       name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp")]),
     .target(name: "Learning", dependencies: ["COneDNN", "StageKit"], swiftSettings: swift),
     .target(name: "Charts", swiftSettings: swift),
+    .target(name: "Pictures", dependencies: ["CCairo"], swiftSettings: swift),
+    // Its loops are the whole cost of a scan: fast in every build.
+    .target(name: "CSimulation", cSettings: [.unsafeFlags(["-O3", "-fno-math-errno"])]),
+    .target(name: "Simulation", dependencies: ["CSimulation", "StageKit"], swiftSettings: swift),
     .target(
       name: "Stages",
-      dependencies: ["StageKit", "Analysis", "Learning", "Video", "DICOM", "Charts"],
+      dependencies: [
+        "StageKit", "Analysis", "Learning", "Video", "DICOM", "Charts", "Pictures", "Simulation",
+      ],
       swiftSettings: swift, plugins: ["StageCatalogue"]),
     .executableTarget(
       name: "fathom-worker", dependencies: ["Stages", "StageKit"], swiftSettings: swift),
@@ -88,11 +96,17 @@ let package = Package(
       name: "learning-step", dependencies: ["Learning"], path: "Benchmarks/learning-step",
       swiftSettings: swift),
     .executableTarget(
+      name: "saliency-step", dependencies: ["Learning"], path: "Benchmarks/saliency-step",
+      swiftSettings: swift),
+    .executableTarget(
       name: "train-tiny", dependencies: ["Learning"], path: "docs/examples/train-tiny",
       swiftSettings: swift),
 
     .target(
       name: "TestKit", dependencies: ["StageKit"], path: "Tests/TestKit", swiftSettings: swift),
+    // Reads pictures and videos in colour by libav's own decoders, for tests of what is written.
+    .target(
+      name: "PictureKit", dependencies: ["CLibAV"], path: "Tests/PictureKit", swiftSettings: swift),
     .testTarget(
       name: "StageKitTests", dependencies: ["StageKit", "TestKit"], swiftSettings: swift),
     .testTarget(
@@ -116,12 +130,20 @@ let package = Package(
       swiftSettings: swift),
     .testTarget(name: "ChartsTests", dependencies: ["Charts"], swiftSettings: swift),
     .testTarget(
-      name: "VideoTests", dependencies: ["Video", "TestKit"], swiftSettings: swift),
+      name: "SimulationTests",
+      dependencies: ["Simulation", "CSimulation", "StageKit", "TestKit"], swiftSettings: swift),
+    .testTarget(
+      name: "VideoTests", dependencies: ["Video", "PictureKit", "TestKit"], swiftSettings: swift),
+    .testTarget(
+      name: "PicturesTests", dependencies: ["Pictures", "PictureKit", "TestKit"],
+      swiftSettings: swift),
     .testTarget(
       name: "DICOMTests", dependencies: ["DICOM", "Video", "TestKit"], swiftSettings: swift),
     .testTarget(
       name: "StagesTests",
-      dependencies: ["Stages", "StageKit", "Analysis", "Video", "Charts", "TestKit"],
+      dependencies: [
+        "Stages", "StageKit", "Analysis", "Video", "Charts", "Pictures", "PictureKit", "TestKit",
+      ],
       swiftSettings: swift),
     .testTarget(
       name: "CommandTests",

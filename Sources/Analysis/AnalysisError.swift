@@ -3,6 +3,8 @@ public struct AnalysisError: Error, Hashable, Sendable, CustomStringConvertible 
   public enum Code: String, Hashable, Sendable {
     /// A value is NaN or infinite.
     case notFinite
+    /// A value is beyond what it may be.
+    case outOfRange
     /// There is nothing to work on.
     case empty
     /// More clusters are asked for than there are points.

@@ -12,6 +12,15 @@ public struct Peak: Hashable, Sendable {
   public var value: Float
 }
 
+extension Peak {
+  fileprivate init(of map: UnsafeBufferPointer<Float>, at cell: Int, height: Int, width: Int) {
+    (row, column) = (cell / width, cell % width)
+    y = Double(row) + offset(map, cell, step: width, inside: row > 0 && row < height - 1)
+    x = Double(column) + offset(map, cell, step: 1, inside: column > 0 && column < width - 1)
+    value = map[cell]
+  }
+}
+
 /// Finds the local maxima of a map `[height, width]`, in row-major order.
 ///
 /// A cell is kept where it equals the maximum of the (2 · distance + 1)² cells around it, of which
@@ -29,50 +38,59 @@ public func peaks(
   of map: UnsafeBufferPointer<Float>, height: Int, width: Int, distance: Int = 2,
   threshold: Double = 0.1
 ) throws(AnalysisError) -> [Peak] {
-  precondition(map.count == height * width, "\(map.count) values are no map [\(height), \(width)]")
-  if let place = map.firstIndex(where: { !$0.isFinite }) {
-    throw AnalysisError(
-      .notFinite, "row \(place / width), column \(place % width) is \(map[place]), not finite")
+  let filter = try MaximumFilter(map, height: height, width: width, distance: distance)
+  guard filter.largest > 0, filter.largest > filter.least else { return [] }
+  let least = threshold * Double(filter.largest)
+  var candidates: [Int] = []
+  for cell in map.indices where map[cell] == filter.highest[cell] && Double(map[cell]) >= least {
+    candidates.append(cell)
   }
-  guard let largest = map.max(), let least = map.min(), largest > 0, largest > least else {
-    return []
-  }
-  let highest = maximumFilter(map, height: height, width: width, distance: distance)
-  let candidates = map.indices.filter {
-    map[$0] == highest[$0] && Double(map[$0]) >= threshold * Double(largest)
-  }
-  return plateaus(candidates, of: map, width: width, distance: distance).map { cell in
-    let (row, column) = (cell / width, cell % width)
-    return Peak(
-      row: row, column: column,
-      y: Double(row) + offset(map, cell, step: width, inside: row > 0 && row < height - 1),
-      x: Double(column) + offset(map, cell, step: 1, inside: column > 0 && column < width - 1),
-      value: map[cell])
-  }.sorted { ($0.row, $0.column) < ($1.row, $1.column) }
+  return plateaus(candidates, of: map, width: width, distance: distance)
+    .sorted().map { Peak(of: map, at: $0, height: height, width: width) }
 }
 
-/// The maximum over the square of (2 · distance + 1)² cells around each cell, clipped at the
-/// border.
-private func maximumFilter(
-  _ map: UnsafeBufferPointer<Float>, height: Int, width: Int, distance: Int
-) -> [Float] {
-  var rows = Array(map)
-  for row in 0..<height {
-    for column in 0..<width {
-      let window = max(0, column - distance)...min(width - 1, column + distance)
-      rows[row * width + column] = window.reduce(-.infinity) { max($0, map[row * width + $1]) }
+/// Finds the local maxima of a map `[height, width]` as scikit-image's `peak_local_max` does: the same
+/// cells in the same order, the highest first and equal ones row by row.
+///
+/// A cell counts where it equals the maximum of the (2 · distance + 1)² cells around it and is above
+/// the threshold: the larger of `least` (the map's minimum unless given) and `threshold` times the
+/// map's maximum. Of two that are less than `distance` apart along both axes the later in the order
+/// falls out; so, as there, with a distance of 1 all cells of a plateau stay. A map of one value has
+/// no peak, unless it is one cell above the threshold. Sub-pixel positions as in `peaks`.
+///
+/// Source: scikit-image 0.26, `skimage/feature/peak.py`, with `p_norm` infinite.
+/// - Parameters:
+///   - distance: `min_distance`, at least 1
+///   - threshold: `threshold_rel`; thresholds are compared in Float32, as NumPy 2 does for such maps
+///   - least: `threshold_abs`
+///   - border: `exclude_border`: cells nearer to the border than this are no peaks
+///   - count: `num_peaks`: most peaks to give
+/// - Throws: `AnalysisError` where a value is not finite
+public func peakLocalMax(
+  of map: UnsafeBufferPointer<Float>, height: Int, width: Int, distance: Int = 1,
+  threshold: Double? = nil, least: Double? = nil, border: Int = 0, count: Int = .max
+) throws(AnalysisError) -> [Peak] {
+  precondition(distance >= 1, "a distance of \(distance) cells")
+  let filter = try MaximumFilter(map, height: height, width: width, distance: distance)
+  guard filter.largest > filter.least || map.count == 1 else { return [] }
+  var bound = least.map { Float($0) } ?? filter.least
+  if let threshold { bound = max(bound, Float(threshold) * filter.largest) }
+  var candidates: [Int] = []
+  for row in min(border, height)..<max(min(border, height), height - border) {
+    for column in min(border, width)..<max(min(border, width), width - border) {
+      let cell = row * width + column
+      if map[cell] == filter.highest[cell], map[cell] > bound { candidates.append(cell) }
     }
   }
-  var result = rows
-  for row in 0..<height {
-    let window = max(0, row - distance)...min(height - 1, row + distance)
-    for column in 0..<width {
-      result[row * width + column] = window.reduce(-.infinity) {
-        max($0, rows[$1 * width + column])
-      }
+  candidates.sort { map[$0] == map[$1] ? $0 < $1 : map[$0] > map[$1] }
+  var kept: [Int] = []
+  for cell in candidates where kept.count < count {
+    let isFree = kept.allSatisfy {
+      abs($0 / width - cell / width) >= distance || abs($0 % width - cell % width) >= distance
     }
+    if distance == 1 || isFree { kept.append(cell) }
   }
-  return result
+  return kept.map { Peak(of: map, at: $0, height: height, width: width) }
 }
 
 /// One cell for each group of candidates of equal value that are linked by steps within `distance`.
@@ -80,20 +98,29 @@ private func plateaus(
   _ candidates: [Int], of map: UnsafeBufferPointer<Float>, width: Int, distance: Int
 ) -> [Int] {
   // Two candidates within `distance` have equal values: each is the maximum around the other.
-  var left = Set(candidates)
+  var isLeft = [Bool](repeating: false, count: map.count)
+  for cell in candidates { isLeft[cell] = true }
   var found: [Int] = []
-  for start in candidates where left.remove(start) != nil {
-    var plateau = [start]
+  var plateau: [Int] = []
+  for start in candidates where isLeft[start] {
+    isLeft[start] = false
+    plateau.removeAll(keepingCapacity: true)
+    plateau.append(start)
     var next = 0
     while next < plateau.count {
       let (row, column) = (plateau[next] / width, plateau[next] % width)
-      for y in row - distance...row + distance {
+      for y in max(0, row - distance)...min(map.count / width - 1, row + distance) {
         for x in max(0, column - distance)...min(width - 1, column + distance)
-        where left.remove(y * width + x) != nil {
+        where isLeft[y * width + x] {
+          isLeft[y * width + x] = false
           plateau.append(y * width + x)
         }
       }
       next += 1
+    }
+    guard plateau.count > 1 else {
+      found.append(start)
+      continue
     }
     plateau.sort()
     let count = Double(plateau.count)

@@ -20,7 +20,13 @@ public struct CSVFile: Hashable, Sendable {
   ///
   /// - Throws: `CSVError` naming the line where a row has not as many cells as the header, or a
   ///   quote is left open
-  public init(text: String) throws(CSVError) {
+  public init(text: String) throws(CSVError) { self = try CSVFile.read(text).file }
+
+  /// Reads what `init(text:)` reads, and says on which line each row begins, counted from 1: cells
+  /// may hold line breaks, and blank lines are skipped.
+  ///
+  /// - Throws: as `init(text:)`
+  public static func read(_ text: String) throws(CSVError) -> (file: CSVFile, lines: [Int]) {
     var records: [(line: Int, cells: [String])] = []
     var cells: [String] = []
     var cell: [UInt8] = []
@@ -70,17 +76,17 @@ public struct CSVFile: Hashable, Sendable {
       records.append((start, cells))
     }
     guard let header = records.first else { throw CSVError(line: 1, message: "has no header") }
-    columns = header.cells
-    rows = []
-    rows.reserveCapacity(records.count - 1)
+    var file = CSVFile(columns: header.cells)
+    file.rows.reserveCapacity(records.count - 1)
     for record in records.dropFirst() {
-      guard record.cells.count == columns.count else {
+      guard record.cells.count == file.columns.count else {
         throw CSVError(
           line: record.line,
-          message: "has \(record.cells.count) cells; the header has \(columns.count)")
+          message: "has \(record.cells.count) cells; the header has \(file.columns.count)")
       }
-      rows.append(record.cells)
+      file.rows.append(record.cells)
     }
+    return (file, records.dropFirst().map(\.line))
   }
 
   /// Appends one row and its newline.

@@ -67,7 +67,6 @@ struct JobOutputs {
     let path = layout.collectionIndex(output.name)
     var builder = CollectionBuilder(
       columns: ["item"], count: unit.sources.dropFirst().reduce(0) { $0 + $1.paths.count })
-    var inputs: [Digest: Int]?
     let isWritten = access(path, R_OK) == 0
     guard
       try isWritten
@@ -78,14 +77,11 @@ struct JobOutputs {
               let file = "\(layout.output(output.name))/\(row[2])"
               return builder.append([row[0]], try take(output, at: file))
             }
-            guard let digest = Digest(hex: row[1]) else { throw isNoInput(output, row[1]) }
-            var size = places.references.size(of: digest)
-            if size == nil {
-              let known = inputs ?? sizesOfInputs()
-              inputs = known
-              size = known[digest]
+            guard row[3].isEmpty else {
+              return builder.append([row[0]], try input(row[3], of: output))
             }
-            guard let size else { throw isNoInput(output, row[1]) }
+            guard let digest = Digest(hex: row[1]), let size = places.references.size(of: digest)
+            else { throw isNoInput(output, row[1]) }
             builder.append([row[0]], Artifact(form: .file, digest: digest, size: size))
           })
     else {
@@ -99,17 +95,20 @@ struct JobOutputs {
       form: .collection, digest: try store.put(collection.bytes), size: collection.size)
   }
 
-  /// Of the artifacts that the job read, for collections that refer to it.
-  private func sizesOfInputs() -> [Digest: Int] {
-    var sizes: [Digest: Int] = [:]
-    for input in unit.inputs {
+  /// The artifact behind `port/number`: an entry of an input, as the job's index counts them.
+  private func input(_ place: String, of output: OutputPort) throws -> Artifact {
+    let parts = place.split(separator: "/")
+    if parts.count == 2, let number = Int(parts[1]),
+      let input = unit.inputs.first(where: { $0.binding.port == parts[0] })
+    {
       switch input.content {
-      case .one(let artifact): sizes[artifact.digest] = artifact.size
-      case .many(let collection):
-        for entry in collection.entries { sizes[entry.artifact.digest] = entry.artifact.size }
+      case .one(let artifact) where number == 0: return artifact
+      case .many(let collection) where (0..<collection.count).contains(number):
+        return collection.artifact(at: number)
+      default: break
       }
     }
-    return sizes
+    throw isNoInput(output, place)
   }
 
   /// The first path below the work folder that is neither an input nor an output.

@@ -10,6 +10,8 @@ struct TrainingPosition: Codable {
   /// Sums over the steps of the epoch so far.
   var loss = 0.0
   var metrics: [String: Double] = [:]
+  /// Those that are complete.
+  var epochs: [TrainingEvent.Epoch] = []
 
   mutating func add(_ step: TrainingEvent.Step) {
     self.step += 1
@@ -18,11 +20,14 @@ struct TrainingPosition: Codable {
   }
 
   /// Gives the means of the epoch that is complete, and begins the next one.
-  mutating func endEpoch(of steps: Int, time: TrainingTime) -> TrainingEvent.Epoch {
-    defer { self = TrainingPosition(step: step) }
-    return TrainingEvent.Epoch(
+  mutating func endEpoch(
+    of steps: Int, time: TrainingTime, _ evaluation: [String: Double]
+  ) -> TrainingEvent.Epoch {
+    let epoch = TrainingEvent.Epoch(
       epoch: step / steps - 1, steps: step, loss: loss / Double(steps),
-      metrics: metrics.mapValues { $0 / Double(steps) }, time: time)
+      metrics: metrics.mapValues { $0 / Double(steps) }, evaluation: evaluation, time: time)
+    self = TrainingPosition(step: step, epochs: epochs + [epoch])
+    return epoch
   }
 }
 
@@ -38,7 +43,7 @@ struct Checkpoint {
   let layers: [any Layer]
   let descent: GradientDescent
 
-  private static let format = "fathom checkpoint 1"
+  private static let format = "fathom checkpoint 2"
   private static let digestEntry = Entry("digest", .u8, shape: [32])
 
   // MARK: Writing

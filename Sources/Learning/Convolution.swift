@@ -35,6 +35,7 @@ public struct Convolution: Layer {
       key, shape,
       deviceShape: groups == 1
         ? shape : [groups, output / groups, input / groups] + window.kernel,
+      merging: groups == 1 ? nil : MergedGroups(groups: groups, weights: shape),
       values: deviation.map { initializer.normal(key, count: count, deviation: $0) }
         ?? initializer.kaiming(key, count: count, fanOut: output / groups * kernel))
     self.bias =
@@ -131,6 +132,11 @@ public struct Convolution: Layer {
     if let bias { tensors[.biasGradient] = try program.gradient(of: bias) }
     program.record(operation, planned, tensors)
     if !isDirect { try program.record(.reorder, [.source: result, .destination: target]) }
+    if let merging = weight.merging {
+      let mask = try program.constant(program.layout(of: target)) { merging.mask }
+      try program.record(
+        .product, [.source: target, .source1: mask, .destination: target])
+    }
   }
 
   private func recordData(
@@ -186,7 +192,9 @@ public struct Convolution: Layer {
     ]
     let weightsLayout = try planned.layout(.weights)
     if let folded {
-      tensors[.weights] = try program.constant(weightsLayout) { try folded().weights }
+      tensors[.weights] = try program.constant(weightsLayout) {
+        weight.onDevice(try folded().weights)
+      }
       tensors[.bias] = try program.constant(vector) { try folded().bias }
     } else {
       tensors[.weights] = try program.weights(weight, as: weightsLayout)

@@ -10,11 +10,9 @@ extension OneDNNBackend {
       return try FusedOperation(operation, arguments)
     case .convolution(let pass, let window, _, _) where !usesOneDNNAlone:
       if let fast = try WinogradConvolution(operation, arguments, on: self) { return fast }
-      if pass == .backwardWeights,
-        let unfolded = try UnfoldedGradient(window, arguments, on: self)
-      {
-        return unfolded
-      }
+      guard pass == .backwardWeights else { break }
+      if let unfolded = try UnfoldedGradient(window, arguments, on: self) { return unfolded }
+      if let depthwise = try DepthwiseGradient(window, arguments, on: self) { return depthwise }
     default: break
     }
     let given = try arguments.mapValues { argument in

@@ -7,6 +7,8 @@ public final class Parameter {
   public let shape: [Int]
   /// The same elements as the operation wants them: `[groups, o / groups, i / groups, kernel...]`.
   let deviceShape: [Int]
+  /// Where the device keeps more elements than there are.
+  let merging: MergedGroups?
   /// Whether it is learnt; running statistics are not.
   public let isLearnt: Bool
 
@@ -24,12 +26,13 @@ public final class Parameter {
   private var backend: (any Backend)?
 
   init(
-    _ name: String, _ shape: [Int], deviceShape: [Int]? = nil, isLearnt: Bool = true,
-    values: @escaping @autoclosure () -> [Float]
+    _ name: String, _ shape: [Int], deviceShape: [Int]? = nil, merging: MergedGroups? = nil,
+    isLearnt: Bool = true, values: @escaping @autoclosure () -> [Float]
   ) {
     self.name = name
     self.shape = shape
-    self.deviceShape = deviceShape ?? shape
+    self.deviceShape = merging?.shape ?? deviceShape ?? shape
+    self.merging = merging
     self.isLearnt = isLearnt
     host = values
   }
@@ -40,6 +43,12 @@ public final class Parameter {
   /// All elements, row-major.
   public func values() throws -> [Float] { try download(\.weights) ?? host() }
 
+  /// All elements as the device keeps them.
+  func deviceValues() throws -> [Float] { onDevice(try values()) }
+
+  /// Values in the order of `shape` as the device keeps them.
+  func onDevice(_ values: [Float]) -> [Float] { merging?.widened(values) ?? values }
+
   /// Replaces all elements: as many as the shape has, row-major.
   public func set(_ values: [Float]) throws {
     guard values.count == count else {
@@ -47,7 +56,7 @@ public final class Parameter {
         .badShape, "\(name) has the shape \(shape); got \(values.count) values")
     }
     if let settled, let backend {
-      try backend.upload(values, as: settled.layout, to: settled.weights.address)
+      try backend.upload(onDevice(values), as: settled.layout, to: settled.weights.address)
     } else {
       host = { values }
     }
@@ -73,12 +82,13 @@ public final class Parameter {
     guard let backend, let settled = try requireVelocity(), let memory = settled.velocity else {
       return
     }
-    try backend.upload(values, as: settled.layout, to: memory.address)
+    try backend.upload(onDevice(values), as: settled.layout, to: memory.address)
   }
 
   private func download(_ memory: (Settled) -> any Memory) throws -> [Float]? {
     guard let settled, let backend else { return nil }
-    return try backend.download(settled.layout, from: memory(settled).address)
+    let values = try backend.download(settled.layout, from: memory(settled).address)
+    return merging?.narrowed(values) ?? values
   }
 
   /// Moves to a device; the first program's layout stays for good.
@@ -93,7 +103,7 @@ public final class Parameter {
       throw LearningError(.badSetting, "\(name): weights are kept in float32")
     }
     let memory = try backend.allocate(layout.byteCount)
-    try backend.upload(host(), as: layout, to: memory.address)
+    try backend.upload(onDevice(host()), as: layout, to: memory.address)
     let settled = Settled(layout: layout, weights: memory)
     self.settled = settled
     self.backend = backend

@@ -1,9 +1,14 @@
+internal import COneDNN
+
 /// In which type a network computes; weights, statistics and losses are float32 in each.
 public enum Precision: String, Hashable, Sendable, CaseIterable {
   /// bfloat16 where the processor multiplies it by instructions of its own, else float32.
   case auto
   case float32
   case bfloat16
+
+  /// What `auto` means on this processor.
+  public static var ofThisProcessor: Precision { cdnn_has_bfloat16() ? .bfloat16 : .float32 }
 
   /// What it becomes on a device: part of the key, since results differ.
   public func resolved(on backend: any Backend) throws -> ElementType {

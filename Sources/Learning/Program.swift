@@ -199,7 +199,7 @@ public final class Program {
   /// in inference they are converted at each `refresh`.
   func weights(_ parameter: Parameter, as layout: any Layout) throws -> Tensor {
     guard mode == .training else {
-      return try constant(layout) { try parameter.values() }
+      return try constant(layout) { try parameter.deviceValues() }
     }
     return try convertedOnce(try stored(parameter, preferring: layout), to: layout)
   }

@@ -50,7 +50,7 @@ public enum TrainingEvent: Hashable, Sendable {
     public var gradientNorm: Double?
   }
 
-  public struct Epoch: Hashable, Sendable {
+  public struct Epoch: Hashable, Sendable, Codable {
     /// Counted from 0.
     public var epoch: Int
     /// How many steps are done.
@@ -58,8 +58,14 @@ public enum TrainingEvent: Hashable, Sendable {
     /// Means over all steps of the epoch, also those before a training was taken up again.
     public var loss: Double
     public var metrics: [String: Double]
-    /// Of this process.
-    public var time: TrainingTime
+    /// What the network was worth at its end, where somebody looked.
+    public var evaluation: [String: Double] = [:]
+    /// Of this process; no checkpoint keeps it.
+    public var time = TrainingTime()
+
+    private enum CodingKeys: CodingKey {
+      case epoch, steps, loss, metrics, evaluation
+    }
   }
 
   case step(Step)
@@ -84,6 +90,8 @@ public struct TrainingEnd: Hashable, Sendable {
   public var steps: Int
   /// False where it was asked to stop.
   public var isComplete: Bool
+  /// Every epoch since the first step; those of earlier processes without their times.
+  public var epochs: [TrainingEvent.Epoch]
   /// Of this process.
   public var time: TrainingTime
 }
@@ -153,11 +161,14 @@ public struct Trainer<Source: BatchSource> {
   ///
   /// - Parameters:
   ///   - shouldStop: asked before each step; where true, a checkpoint is written and the loop ends
+  ///   - evaluate: called at the end of each epoch, before it is reported; may use the network
   ///   - report: called between steps, on the thread of the caller; may use the network
-  /// - Throws: `LearningError` of code `notFinite`, naming step and layer; `badWeights` where the
+  /// - Throws: `LearningError` of code `notFinite`, naming step and layer, or a number of the
+  ///   evaluation; `badWeights` where the
   ///   checkpoint does not fit or cannot be written; what source, objective and report throw
   public func run(
-    shouldStop: () -> Bool = { false }, report: (TrainingEvent) throws -> Void
+    shouldStop: () -> Bool = { false }, evaluate: () throws -> [String: Double] = { [:] },
+    report: (TrainingEvent) throws -> Void
   ) throws -> TrainingEnd {
     let checkpoint = options.checkpoint.map {
       Checkpoint(path: $0, settings: settings, layers: training.layers, descent: descent)
@@ -189,21 +200,30 @@ public struct Trainer<Source: BatchSource> {
     while position.step < options.steps {
       if shouldStop() {
         try save()
-        return TrainingEnd(steps: position.step, isComplete: false, time: clock.time)
+        return TrainingEnd(
+          steps: position.step, isComplete: false, epochs: position.epochs, time: clock.time)
       }
       let batch = try clock.waiting { try queue.next() }
       let step = try take(position.step, batch)
       try report(.step(step))
       position.add(step)
       if position.step % options.stepsPerEpoch == 0 {
-        let now = clock.time
-        try report(.epoch(position.endEpoch(of: options.stepsPerEpoch, time: now - epochStart)))
+        let time = clock.time - epochStart
+        let worth = try evaluate()
+        if let bad = worth.first(where: { !$0.value.isFinite }) {
+          throw LearningError(
+            .notFinite,
+            "step \(position.step - 1): '\(bad.key)' is NaN or infinite after it; lower the learning"
+              + " rate or clip gradients")
+        }
+        try report(.epoch(position.endEpoch(of: options.stepsPerEpoch, time: time, worth)))
         epochStart = clock.time
       }
       if let every = options.checkpointEvery, position.step % every == 0 { try save() }
     }
     try save()
-    return TrainingEnd(steps: position.step, isComplete: true, time: clock.time)
+    return TrainingEnd(
+      steps: position.step, isComplete: true, epochs: position.epochs, time: clock.time)
   }
 
   private func take(

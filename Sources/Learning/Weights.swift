@@ -8,15 +8,16 @@ extension Layer {
   /// These are the bytes that Python's `safetensors.torch.save_file` writes of the same state. The
   /// file appears whole or not at all.
   ///
+  /// - Parameter metadata: texts by name, `__metadata__` of the file
   /// - Throws: `LearningError`, also where a value is NaN or infinite
-  public func save(to path: String) throws {
+  public func save(to path: String, metadata: [String: String] = [:]) throws {
     let names = parameters.map(\.name) + counters.map(\.name)
     if let twice = Dictionary(grouping: names, by: \.self).filter({ $1.count > 1 }).keys.min() {
       throw LearningError(.badSetting, "two parameters are named '\(twice)'")
     }
     let temporary = "\(path).new"
     do {
-      try write(to: temporary)
+      try write(to: temporary, metadata)
       guard rename(temporary, path) == 0 else {
         throw LearningError(
           .badWeights, "'\(path)': cannot be written: \(String(cString: strerror(errno)))")
@@ -27,14 +28,15 @@ extension Layer {
     }
   }
 
-  private func write(to path: String) throws {
+  private func write(to path: String, _ metadata: [String: String]) throws {
     // The order of the Python package: wider types first, then by name.
     let counters = counters.sorted { $0.name < $1.name }
     let parameters = parameters.sorted { $0.name < $1.name }
     let writer = try SafetensorsWriter(
       path: path,
       tensors: counters.map { .init($0.name, .i64, shape: []) }
-        + parameters.map { .init($0.name, .f32, shape: $0.shape) })
+        + parameters.map { .init($0.name, .f32, shape: $0.shape) },
+      metadata: metadata)
     var isFirst = true
     func append<Element: TensorElement>(_ values: [Element]) throws {
       if !isFirst { writer.next() }

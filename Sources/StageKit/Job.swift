@@ -82,12 +82,12 @@ public struct JobLayout: Hashable, Sendable {
   /// Of the index of the files behind a `files` option.
   public static let sourceColumns = ["id", "digest", "size", "path"]
   /// Of the index of a collection that a worker writes.
-  public static let collectionColumns = ["id", "digest", "path"]
+  public static let collectionColumns = ["id", "digest", "path", "input"]
 
   /// The index of a collection that a worker writes for `port`: `collectionColumns`.
   ///
-  /// Exactly one of `digest` (an artifact that exists already: a source or an input) and `path`
-  /// (relative to the folder `output(port)`) is filled in a row.
+  /// Exactly one of `digest` (of a source), `path` (relative to the folder `output(port)`) and
+  /// `input` (`port/number`: an entry of an input, counted from 0) is filled in a row.
   public func collectionIndex(_ port: String) -> String { "\(folder)/out/\(port).tsv" }
 }
 

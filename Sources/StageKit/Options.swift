@@ -25,13 +25,15 @@ public struct OptionDeclaration: Hashable, Sendable, Codable {
   /// Of a list of integers or numbers: how many there must be.
   public var count: Int?
   public var choices: [String]?
+  /// Choices that mean another one on this machine, such as `auto`: the other one enters the key.
+  public var meanings: [String: String]?
   public var unit: String?
   public var help: String
 
   public init(
     name: String, shape: Shape, defaultValue: Value? = nil, minimum: Double? = nil,
-    maximum: Double? = nil, count: Int? = nil, choices: [String]? = nil, unit: String? = nil,
-    help: String = ""
+    maximum: Double? = nil, count: Int? = nil, choices: [String]? = nil,
+    meanings: [String: String]? = nil, unit: String? = nil, help: String = ""
   ) {
     self.name = name
     self.shape = shape
@@ -40,6 +42,7 @@ public struct OptionDeclaration: Hashable, Sendable, Codable {
     self.maximum = maximum
     self.count = count
     self.choices = choices
+    self.meanings = meanings
     self.unit = unit
     self.help = help
   }
@@ -55,6 +58,7 @@ public struct OptionDeclaration: Hashable, Sendable, Codable {
     maximum = try values.decodeIfPresent(Double.self, forKey: .maximum)
     count = try values.decodeIfPresent(Int.self, forKey: .count)
     choices = try values.decodeIfPresent([String].self, forKey: .choices)
+    meanings = try values.decodeIfPresent([String: String].self, forKey: .meanings)
     unit = try values.decodeIfPresent(String.self, forKey: .unit)
     help = try values.decode(String.self, forKey: .help)
   }
@@ -68,7 +72,7 @@ public struct OptionDeclaration: Hashable, Sendable, Codable {
   /// Checks a value and returns its canonical form: what enters the key and reaches the stage.
   ///
   /// An integer given where a number is wanted becomes a number; sizes become bytes and durations
-  /// seconds, so that `1GiB` and `1024MiB` are one value.
+  /// seconds, so that `1GiB` and `1024MiB` are one value. A choice becomes what it means here.
   public func canonical(_ value: Value) throws(Problem) -> Value {
     if value == .null, defaultValue == .null { return .null }
     switch (shape, value) {
@@ -90,7 +94,7 @@ public struct OptionDeclaration: Hashable, Sendable, Codable {
           rule: .outOfRange,
           message: "cannot be '\(text)'\(Suggestion.clause(for: text, among: choices))")
       }
-      return value
+      return .string(meanings?[text] ?? text)
     case (.size, .integer(let bytes)):
       try checkRange(Double(bytes))
       return value
@@ -294,16 +298,21 @@ public struct OptionReader {
   }
 
   /// One of the raw values of an enumeration.
+  ///
+  /// - Parameter meaning: what a choice means on this machine, which is what the stage gets; itself
+  ///   as a rule
   public mutating func choice<Choice: RawRepresentable & CaseIterable & Sendable>(
     _ name: String, of type: Choice.Type = Choice.self, default defaultValue: Choice? = nil,
-    help: String
+    meaning: (Choice) -> Choice = { $0 }, help: String
   ) throws(Diagnostic) -> Choice where Choice.RawValue == String {
     let cases = Array(Choice.allCases)
     precondition(!cases.isEmpty, "an option of no choices")
+    let meanings = cases.map { ($0.rawValue, meaning($0).rawValue) }.filter { $0 != $1 }
     let value = try read(
       OptionDeclaration(
         name: name, shape: .choice, defaultValue: defaultValue.map { .string($0.rawValue) },
-        choices: cases.map(\.rawValue), help: help))
+        choices: cases.map(\.rawValue),
+        meanings: meanings.isEmpty ? nil : Dictionary(uniqueKeysWithValues: meanings), help: help))
     if case .string(let text) = value, let choice = Choice(rawValue: text) { return choice }
     return defaultValue ?? cases[0]
   }
@@ -337,6 +346,22 @@ public struct OptionReader {
     return values.compactMap { if case .integer(let integer) = $0 { integer } else { nil } }
   }
 
+  /// Finite numbers between the bounds; `count` of them where it is given, as in `[from, to]`.
+  public mutating func numbers(
+    _ name: String, count: Int? = nil, from minimum: Double? = nil, to maximum: Double? = nil,
+    default defaultValue: [Double]? = nil, unit: String? = nil, help: String
+  ) throws(Diagnostic) -> [Double] {
+    let value = try read(
+      OptionDeclaration(
+        name: name, shape: .numbers,
+        defaultValue: defaultValue.map { .list($0.map { .number($0) }) }, minimum: minimum,
+        maximum: maximum, count: count, unit: unit, help: help))
+    guard case .list(let values) = value else {
+      return Array(repeating: minimum ?? 0, count: count ?? 0)
+    }
+    return values.compactMap { if case .number(let number) = $0 { number } else { nil } }
+  }
+
   public mutating func texts(
     _ name: String, default defaultValue: [String]? = nil, help: String
   ) throws(Diagnostic) -> [String] {
@@ -356,6 +381,14 @@ public struct OptionReader {
     let value = try read(OptionDeclaration(name: name, shape: .files, help: help))
     if case .string(let text) = value { return text }
     return ""
+  }
+
+  /// A folder or file of the user that may be left out.
+  public mutating func filesIfGiven(_ name: String, help: String) throws(Diagnostic) -> String? {
+    let value = try read(
+      OptionDeclaration(name: name, shape: .files, defaultValue: .null, help: help))
+    if case .string(let text) = value { return text }
+    return nil
   }
 
   /// A map or list that the stage checks by itself.

@@ -8,6 +8,8 @@ public final class StageContext: Sendable {
     /// Column → value, such as `["method": "pace", "item": "p01/scan.mp4"]`, in order of columns.
     public var key: [(column: String, value: String)]
     public var path: String
+    /// Which entry of which input it is, counted from 0.
+    fileprivate var place: (port: String, number: Int)
 
     /// The value of the last column: the item's id where the collection came from an `each:`.
     public var id: String { key.last?.value ?? "" }
@@ -87,7 +89,7 @@ public final class StageContext: Sendable {
   public func entries(_ input: Input) throws -> [Entry] {
     switch inputs[input.name] {
     case nil: return []
-    case .one(let path): return [Entry(key: [], path: path)]
+    case .one(let path): return [Entry(key: [], path: path, place: (input.name, 0))]
     case .many(let indexPath):
       let text = try String(contentsOfFile: indexPath, encoding: .utf8)
       guard let index = IndexFile(text: text), index.columns.last == "path" else {
@@ -95,11 +97,11 @@ public final class StageContext: Sendable {
       }
       let folder = String(
         indexPath.prefix(upTo: indexPath.lastIndex(of: "/") ?? indexPath.endIndex))
-      return index.rows.map { row in
+      return index.rows.enumerated().map { number, row in
         let path = row[row.count - 1]
         return Entry(
           key: zip(index.columns.dropLast(), row.dropLast()).map { ($0, $1) },
-          path: path.hasPrefix("/") ? path : folder + "/" + path)
+          path: path.hasPrefix("/") ? path : folder + "/" + path, place: (input.name, number))
       }
     }
   }
@@ -118,7 +120,7 @@ public final class StageContext: Sendable {
   public func path(_ output: Output, id: String) throws -> String {
     precondition(output.many, "'\(output.name)' is no collection")
     let name = collections.withLock { collections in
-      collections[output.name, default: StageContext.emptyIndex].rows.append([id, "", ""])
+      collections[output.name, default: StageContext.emptyIndex].rows.append([id, "", "", ""])
       let last = collections[output.name]!.rows.count - 1
       let name = String(last)
       collections[output.name]!.rows[last][2] = name
@@ -129,12 +131,20 @@ public final class StageContext: Sendable {
     return "\(folder)/\(name)"
   }
 
-  /// Makes an artifact that exists already, a source or an input, an entry of a collection.
+  /// Makes a file of the user an entry of a collection, without a copy of it.
   public func add(_ source: Source, to output: Output, id: String? = nil) {
+    refer(to: [id ?? source.id, source.digest.hex, "", ""], in: output)
+  }
+
+  /// Makes an entry of an input, a file or a folder, an entry of a collection, without a copy of it.
+  public func add(_ entry: Entry, to output: Output, id: String? = nil) {
+    refer(to: [id ?? entry.id, "", "", "\(entry.place.port)/\(entry.place.number)"], in: output)
+  }
+
+  private func refer(to row: [String], in output: Output) {
     precondition(output.many, "'\(output.name)' is no collection")
     collections.withLock { collections in
-      collections[output.name, default: StageContext.emptyIndex].rows
-        .append([id ?? source.id, source.digest.hex, ""])
+      collections[output.name, default: StageContext.emptyIndex].rows.append(row)
     }
   }
 
@@ -149,6 +159,14 @@ public final class StageContext: Sendable {
       try table.close()
     }
   }
+
+  // MARK: Stopping
+
+  /// Whether the job was asked to end, by SIGTERM.
+  ///
+  /// Whoever asks for the first time takes it upon himself to end soon: until then the signal ends
+  /// the process at once. A stage that stops so fails with a message; its checkpoints stay.
+  public var shouldStop: Bool { StopRequest.wasMade }
 
   // MARK: Speaking
 

@@ -17,7 +17,7 @@ struct ExtractStage: Stage {
   }
 
   static let kind = "extract"
-  static let version = 1
+  static let version = 2
   static let summary = "Reads a feature row at every landmark"
   static let frames = Input("frames", "frames", help: "frames u8 [T, H, W]")
   static let landmarks = Input("landmarks", "landmarks", help: "CSV with a landmark a line")

@@ -56,4 +56,11 @@ struct FrameGeometry: Hashable {
       (y * Double(sourceSize[0]) - Double(crop[0])) / Double(crop[2])
     )
   }
+  /// From shares of the frames to shares of the video's picture: the inverse of `place`.
+  func sourcePlace(x: Double, y: Double) -> (x: Double, y: Double) {
+    (
+      (x * Double(crop[3]) + Double(crop[1])) / Double(sourceSize[1]),
+      (y * Double(crop[2]) + Double(crop[0])) / Double(sourceSize[0])
+    )
+  }
 }

@@ -39,7 +39,9 @@ struct GazeFile: Hashable {
   init(path: String) throws {
     let table = try TextTable(path: path)
     let places = try GazeFile.columns.map { try table.column($0) }
-    samples = try table.rows.indices.map { row in
+    samples = []
+    samples.reserveCapacity(table.rows.count)
+    for row in table.rows.indices {
       guard let eye = Eye(rawValue: table.rows[row][places[2]]) else {
         throw table.problem(row, places[2], "expected left, right or both")
       }
@@ -49,9 +51,20 @@ struct GazeFile: Hashable {
       }
       let position =
         valid == "1" ? (try table.number(row, places[3]), try table.number(row, places[4])) : nil
-      return Sample(
+      let sample = Sample(
         frame: try table.integer(row, places[0]), time: try table.number(row, places[1]), eye: eye,
         position: position)
+      if let last = samples.last {
+        guard sample.frame >= last.frame else {
+          throw table.problem(
+            row, places[0], "expected \(last.frame) or more, as samples are in order")
+        }
+        guard sample.time >= last.time else {
+          throw table.problem(
+            row, places[1], "expected \(last.time) or more, as samples are in order")
+        }
+      }
+      samples.append(sample)
     }
   }
 

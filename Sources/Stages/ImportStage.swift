@@ -4,23 +4,27 @@ import StageKit
 /// Takes the user's own files in: videos, and what is known of each.
 ///
 /// Nothing is copied unless `copy` says so: an entry is a path and a digest. Only DICOM files are
-/// written anew, as Matroska files of frames, times and calibration (`DICOMSource`). An item's id is its
-/// path relative to the imported folder. Writes for every video a labels TSV (`label`, `group`)
-/// where labels are given, and its gaze file where there is one.
+/// written anew, as Matroska files of frames, times and calibration (`DICOMCines`). An item's id is its
+/// path relative to the imported folder. Writes for every video a `LabelFile` where labels are given,
+/// and a `GazeFile` where there is gaze of it. A video is decoded only where labels or gaze speak of
+/// its frames. `docs/data.md` has the columns.
 struct ImportStage: Stage {
   static let kind = "import"
   static let version = 2
   static let summary = "Takes videos of a folder in, with their labels and gaze"
   static let videos = Output("videos", "video", many: true, help: "video files")
   static let labels = Output(
-    "labels", "labels", many: true, help: "TSV with one row: label, group; an entry for each video")
-  static let gaze = Output("gaze", "gaze", many: true, help: "gaze files under their videos' ids")
-  static let info = Output("info", "info", help: "JSON: counts and bytes")
+    "labels", "labels", many: true,
+    help: "TSV: label, group, and first, last where labels are of frames; an entry for each video")
+  static let gaze = Output(
+    "gaze", "gaze", many: true,
+    help: "TSV: frame, time, eye, x, y, valid; under the ids of those videos that have gaze")
+  static let info = Output("info", "info", help: "JSON: counts, bytes, what was left out and why")
   static let inputs: [Input] = []
   static let outputs = [videos, labels, gaze, info]
 
   /// What counts as a video where no pattern is given.
-  private static let videoExtensions: Set<String> = DICOMSource.extensions.union([
+  private static let videoExtensions: Set<String> = DICOMCines.extensions.union([
     "3gp", "asf", "avi", "flv", "m2v", "m4v", "mj2", "mkv", "mov", "mp4", "mpeg", "mpg", "mts",
     "mxf", "ogv", "ts", "vob", "webm", "wmv",
   ])
@@ -32,6 +36,9 @@ struct ImportStage: Stage {
   private let labelSource: String
   private let labelColumn: String
   private let groupColumn: String
+  private let classes: [String]
+  private let gazeReading: GazeReading
+  private let onProblem: ImportProblems.Reaction
 
   init(options: inout OptionReader) throws(Diagnostic) {
     folder = try options.files("path", help: "the folder whose files are imported, or one file")
@@ -41,7 +48,9 @@ struct ImportStage: Stage {
     ).map(PathPattern.init)
     gazePatterns = try options.texts(
       "gaze", default: [],
-      help: "globs of gaze files, each belonging to the video of the same path without extension"
+      help:
+        "globs of gaze files: of the video of the same path without extension, or tables with a "
+        + "column 'path' or 'item'"
     ).map(PathPattern.init)
     copies = try options.boolean(
       "copy", default: false, help: "keeps a copy in the store, so that the files may go")
@@ -53,10 +62,62 @@ struct ImportStage: Stage {
     groupColumn = try options.text(
       "group_column", default: "group",
       help: "the column that holds the patient or other group that must stay together")
+    classes = try options.texts(
+      "classes", default: [], help: "the labels that may occur; any where it is empty")
+    gazeReading = try GazeReading(options: &options)
+    onProblem = try options.choice(
+      "on_problem", default: ImportProblems.Reaction.error,
+      help: "bad labels or gaze: fail, or leave the video out and list it")
   }
 
   func run(in context: StageContext) async throws {
-    let selected = context.sources.filter { source in
+    let selected = try selectVideos(of: context.sources)
+    let known = Set(context.sources.map(\.id))
+    var problems = ImportProblems(onProblem)
+    let table = try labelTable(in: context)
+    for reason in table?.strays(among: known) ?? [] { problems.ignore(reason) }
+    let gaze = try ImportedGaze(
+      gazeSources(in: context, videos: Set(selected.map(\.id))), of: selected.map(\.id),
+      known: known, gazeReading, problems: &problems)
+    let looking = gaze.videos
+    let cines = try DICOMCines(of: selected, &problems, in: context)
+    let clocks = FrameClocks(
+      of: selected.filter {
+        problems.leftOut[$0.id] == nil
+          && (looking.contains($0.id) || table?.needsClocks == true && table?.has($0.id) == true)
+      }.map { ($0.id, cines[$0.id] ?? $0.path) }, in: context)
+
+    var found: [String: LabelFile] = [:]
+    var gazes: [String: GazeFile] = [:]
+    for video in selected where problems.leftOut[video.id] == nil {
+      found[video.id] =
+        try problems.guarding(video.id) {
+          try labels(of: video.id, table) { try clocks.clock(of: video.id) }
+        } ?? nil
+      guard looking.contains(video.id) else { continue }
+      gazes[video.id] = try problems.guarding(video.id) {
+        try gaze.gaze(of: video.id, clock: clocks.clock(of: video.id))
+      }
+    }
+    leaveOutSharedFiles(of: selected, found, &problems)
+    try problems.settle(in: context)
+    let kept = selected.filter { problems.leftOut[$0.id] == nil }
+    guard !kept.isEmpty else {
+      throw StageFailure("all \(selected.count) videos were left out; the log has the reasons")
+    }
+    try checkGaze(of: kept, looking)
+    for video in kept {
+      try put(video, cines[video.id], in: context)
+      try found[video.id]?.write(to: context.path(ImportStage.labels, id: video.id))
+      try gazes[video.id]?.write(to: context.path(ImportStage.gaze, id: video.id))
+    }
+    try writeInfo(
+      kept, labels: kept.count { found[$0.id] != nil }, gaze: kept.count { gazes[$0.id] != nil },
+      problems, in: context)
+  }
+
+  private func selectVideos(of sources: [StageContext.Source]) throws -> [StageContext.Source] {
+    let selected = sources.filter { source in
       patterns.isEmpty
         ? ImportStage.videoExtensions.contains((source.id as NSString).pathExtension.lowercased())
         : patterns.contains { $0.matches(source.id) }
@@ -67,134 +128,110 @@ struct ImportStage: Stage {
         ? "a common video extension (\(ImportStage.videoExtensions.sorted().joined(separator: ", ")))"
         : patterns.map { "'\($0.text)'" }.joined(separator: " or ")
       throw StageFailure(
-        "found no video in '\(folder)': none of its \(context.sources.count) files matches "
+        "found no video in '\(folder)': none of its \(sources.count) files matches "
           + "\(wanted); correct 'path' or 'pattern'")
     }
-    for video in selected { try put(video, to: ImportStage.videos, id: video.id, in: context) }
-    let labelled = try writeLabels(of: selected, in: context)
-    let gazed = try addGaze(of: selected, in: context)
-    let bytes = selected.reduce(0) { $0 + $1.size }
-    let info: Value = [
-      "videos": .integer(selected.count), "bytes": .integer(bytes), "labels": .integer(labelled),
-      "gaze": .integer(gazed), "files": .integer(context.sources.count),
-    ]
+    return selected
+  }
+
+  /// - Parameter cine: what became of the video where it is DICOM
+  private func put(
+    _ source: StageContext.Source, _ cine: String?, in context: StageContext
+  ) throws {
+    if let cine {
+      try FileManager.default.moveItem(
+        atPath: cine, toPath: context.path(ImportStage.videos, id: source.id))
+    } else if copies {
+      try FileManager.default.copyItem(
+        atPath: source.path, toPath: context.path(ImportStage.videos, id: source.id))
+    } else {
+      context.add(source, to: ImportStage.videos, id: source.id)
+    }
+  }
+
+  private func writeInfo(
+    _ kept: [StageContext.Source], labels: Int, gaze: Int, _ problems: ImportProblems,
+    in context: StageContext
+  ) throws {
+    let info = Value.map(
+      [
+        .init("videos", .integer(kept.count)),
+        .init("bytes", .integer(kept.reduce(0) { $0 + $1.size })),
+        .init("labels", .integer(labels)), .init("gaze", .integer(gaze)),
+        .init("files", .integer(context.sources.count)),
+      ] + problems.value)
     try Data((info.json + "\n").utf8)
       .write(to: URL(fileURLWithPath: try context.path(ImportStage.info)))
   }
 
-  private func put(
-    _ source: StageContext.Source, to output: Output, id: String, in context: StageContext
-  ) throws {
-    if output.name == ImportStage.videos.name, DICOMSource.isDICOM(source) {
-      try DICOMSource.write(source, to: output, id: id, in: context)
-    } else if copies {
-      let target = try context.path(output, id: id)
-      try FileManager.default.copyItem(atPath: source.path, toPath: target)
-    } else {
-      context.add(source, to: output, id: id)
-    }
-  }
-
   // MARK: Labels
 
-  private func writeLabels(
-    of videos: [StageContext.Source], in context: StageContext
-  ) throws -> Int {
-    var rows: [String: (label: String, group: String)] = [:]
-    switch labelSource {
-    case "none": return 0
-    case "folder":
-      for video in videos {
-        let parts = video.id.split(separator: "/")
-        guard parts.count >= 2 else {
-          throw StageFailure(
-            "'\(video.id)' lies in no folder below '\(folder)' that could be its label; "
-              + "move it into one, or set 'labels' to a file")
-        }
-        rows[video.id] = (String(parts[parts.count - 2]), video.id)
-      }
-    default: rows = try readLabels(in: context)
-    }
-    let missing = videos.filter { rows[$0.id] == nil }.map { "'\($0.id)'" }
-    guard missing.isEmpty else {
-      throw StageFailure(
-        "\(missing.count) of \(videos.count) videos have no row in '\(labelSource)': "
-          + "\(missing.prefix(5).joined(separator: ", "))\(missing.count > 5 ? ", …" : ""); "
-          + "add rows, or select fewer videos with 'pattern'")
-    }
-    for video in videos {
-      guard let row = rows[video.id] else { continue }
-      let table = IndexFile(columns: ["label", "group"], rows: [[row.label, row.group]])
-      let path = try context.path(ImportStage.labels, id: video.id)
-      try Data(table.text.utf8).write(to: URL(fileURLWithPath: path))
-    }
-    return videos.count
-  }
-
-  /// Rows by video; a table without a column of groups makes every video a group of its own.
-  private func readLabels(
-    in context: StageContext
-  ) throws -> [String: (label: String, group: String)] {
+  private func labelTable(in context: StageContext) throws -> ImportedLabels? {
+    guard labelSource != "none", labelSource != "folder" else { return nil }
     guard let source = context.sources.first(where: { $0.id == labelSource }) else {
       let clause = Suggestion.clause(for: labelSource, among: context.sources.map(\.id))
       throw StageFailure("'labels' names '\(labelSource)', which is not in '\(folder)'\(clause)")
     }
-    guard let text = try? String(contentsOfFile: source.path, encoding: .utf8) else {
-      throw StageFailure("'\(source.id)' is no UTF-8 text; expected a TSV or CSV table")
-    }
-    let isCommas = source.id.lowercased().hasSuffix(".csv")
-    let table = isCommas ? CommaTable.read(text) : IndexFile(text: text)
-    guard let table, let idAt = table.columns.firstIndex(where: { ["path", "item"].contains($0) }),
-      let labelAt = table.columns.firstIndex(of: labelColumn)
-    else {
+    return try ImportedLabels(source, label: labelColumn, group: groupColumn, classes: classes)
+  }
+
+  /// `nil` where no labels are given.
+  private func labels(
+    of video: String, _ table: ImportedLabels?, clock: () throws -> FrameClock
+  ) throws -> LabelFile? {
+    if let table { return try table.labels(of: video, clock: clock) }
+    guard labelSource == "folder" else { return nil }
+    let parts = video.split(separator: "/")
+    guard parts.count >= 2 else {
       throw StageFailure(
-        "'\(source.id)' is no table with a column 'path' or 'item' and a column '\(labelColumn)'; "
-          + "expected a header and rows of equally many cells, separated by "
-          + (isCommas ? "commas" : "tabs"))
+        "'\(video)' lies in no folder below '\(folder)' that could be its label; "
+          + "move it into one, or set 'labels' to a file")
     }
-    let groupAt = table.columns.firstIndex(of: groupColumn)
-    if groupAt == nil, groupColumn != "group" {
-      let clause = Suggestion.clause(for: groupColumn, among: table.columns)
-      throw StageFailure("'\(source.id)' has no column '\(groupColumn)'\(clause)")
+    let label = String(parts[parts.count - 2])
+    guard classes.isEmpty || classes.contains(label) else {
+      let clause = Suggestion.clause(for: label, among: classes)
+      throw StageFailure("'\(video)' lies in '\(label)', which is none of 'classes'\(clause)")
     }
-    var rows: [String: (label: String, group: String)] = [:]
-    for (number, row) in table.rows.enumerated() {
-      let entry = (label: row[labelAt], group: groupAt.map { row[$0] } ?? row[idAt])
-      guard rows.updateValue(entry, forKey: row[idAt]) == nil else {
-        throw StageFailure("'\(source.id)' line \(number + 2): '\(row[idAt])' occurs twice")
+    return LabelFile(group: video, segments: [.init(label: label)])
+  }
+
+  /// The same file under two groups would be on two sides of a split; nobody knows whose it is.
+  private func leaveOutSharedFiles(
+    of videos: [StageContext.Source], _ labels: [String: LabelFile],
+    _ problems: inout ImportProblems
+  ) {
+    var first: [Digest: (id: String, group: String)] = [:]
+    for video in videos {
+      guard let group = labels[video.id]?.group else { continue }
+      guard let other = first[video.digest] else {
+        first[video.digest] = (video.id, group)
+        continue
       }
+      guard other.group != group else { continue }
+      let reason =
+        "'\(other.id)' (group '\(other.group)') and '\(video.id)' (group '\(group)') are the same "
+        + "file; expected one group, or one of them"
+      problems.leaveOut(other.id, reason)
+      problems.leaveOut(video.id, reason)
     }
-    return rows
   }
 
   // MARK: Gaze
 
-  private func addGaze(of videos: [StageContext.Source], in context: StageContext) throws -> Int {
-    guard !gazePatterns.isEmpty else { return 0 }
-    let ids = Set(videos.map(\.id))
-    var byStem: [String: String] = [:]
-    for source in context.sources
-    where !ids.contains(source.id) && gazePatterns.contains(where: { $0.matches(source.id) }) {
-      let stem = ImportStage.stem(source.id)
-      guard byStem.updateValue(source.id, forKey: stem) == nil else {
-        throw StageFailure("two gaze files belong to '\(stem)'; narrow the patterns of 'gaze'")
-      }
+  private func gazeSources(
+    in context: StageContext, videos: Set<String>
+  ) -> [StageContext.Source] {
+    context.sources.filter { source in
+      !videos.contains(source.id) && source.id != labelSource
+        && gazePatterns.contains { $0.matches(source.id) }
     }
-    let sources = Dictionary(context.sources.map { ($0.id, $0) }) { first, _ in first }
-    var count = 0
-    for video in videos {
-      guard let id = byStem[ImportStage.stem(video.id)], let source = sources[id] else { continue }
-      try put(source, to: ImportStage.gaze, id: video.id, in: context)
-      count += 1
-    }
-    guard count > 0 else {
-      let wanted = gazePatterns.map { "'\($0.text)'" }.joined(separator: " or ")
-      throw StageFailure(
-        "found no gaze file that belongs to a video: \(byStem.count) files match \(wanted), "
-          + "none has a video's path without its extension")
-    }
-    return count
   }
 
-  private static func stem(_ path: String) -> String { (path as NSString).deletingPathExtension }
+  private func checkGaze(of kept: [StageContext.Source], _ looking: Set<String>) throws {
+    guard !gazePatterns.isEmpty, !kept.contains(where: { looking.contains($0.id) }) else { return }
+    let wanted = gazePatterns.map { "'\($0.text)'" }.joined(separator: " or ")
+    throw StageFailure(
+      "found no gaze that belongs to a video: no file that matches \(wanted) has a video's path "
+        + "without its extension, or a row about a video")
+  }
 }

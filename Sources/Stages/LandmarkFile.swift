@@ -1,5 +1,4 @@
 internal import Charts
-internal import Foundation
 internal import StageKit
 
 /// A salient place in a frame.
@@ -18,62 +17,59 @@ struct Landmark: Hashable {
   var x: Double
   /// The map's value at the cell.
   var saliency: Float
+  /// Of the video as it came, from 0.
+  var sourceFrame: Int
+  /// The sub-pixel position in shares of the video's picture.
+  var sourceX: Double
+  var sourceY: Double
+  /// [height, width] of the video's picture, in pixels; of the map, in cells, where the maps do not
+  /// say.
+  var sourceSize: [Int]
 }
 
 /// A file of type `landmarks`: CSV, one landmark a line, by frame, row and column.
 enum LandmarkFile {
   static let columns = [
     "frame", "time", "row", "column", "grid_height", "grid_width", "y", "x", "saliency",
+    "source_frame", "source_x", "source_y", "source_height", "source_width",
   ]
 
   static func text(_ landmarks: [Landmark]) -> String {
-    CSVFile(
-      columns: columns,
-      rows: landmarks.map { landmark in
-        [
-          "\(landmark.frame)", "\(landmark.time)", "\(landmark.row)", "\(landmark.column)",
-          "\(landmark.grid[0])", "\(landmark.grid[1])", "\(landmark.y)", "\(landmark.x)",
-          "\(landmark.saliency)",
-        ]
-      }
-    ).text
+    var text = ""
+    CSVFile.append(columns, to: &text)
+    append(landmarks, to: &text)
+    return text
   }
 
-  /// - Throws: `StageFailure` naming the file, the landmark and the column
+  /// Appends a line for each landmark.
+  static func append(_ landmarks: [Landmark], to text: inout String) {
+    for landmark in landmarks {
+      text += "\(landmark.frame),\(landmark.time),\(landmark.row),\(landmark.column),"
+      text += "\(landmark.grid[0]),\(landmark.grid[1]),\(landmark.y),\(landmark.x),"
+      text +=
+        "\(landmark.saliency),\(landmark.sourceFrame),\(landmark.sourceX),\(landmark.sourceY),"
+      text += "\(landmark.sourceSize[0]),\(landmark.sourceSize[1])\n"
+    }
+  }
+
+  /// - Throws: `StageFailure` naming the file, the line and the column
   static func read(_ path: String) throws -> [Landmark] {
-    let table: CSVFile
-    do {
-      table = try CSVFile(text: String(contentsOfFile: path, encoding: .utf8))
-    } catch let error as CSVError {
-      throw StageFailure("landmarks '\(path)': \(error)")
-    }
-    let places = try columns.map { column in
-      guard let place = table.columns.firstIndex(of: column) else {
-        throw StageFailure(
-          "landmarks '\(path)' have no column '\(column)'"
-            + Suggestion.clause(for: column, among: table.columns))
+    let table = try TextTable(path: path, isCommaSeparated: true)
+    let places = try columns.map { try table.column($0) }
+    return try table.rows.indices.map { row in
+      func integer(_ column: Int, from minimum: Int = 0) throws -> Int {
+        try table.integer(row, places[column], from: minimum)
       }
-      return place
-    }
-    return try table.rows.enumerated().map { number, cells in
-      func cell<Number: LosslessStringConvertible>(_ column: Int) throws -> Number {
-        let text = cells[places[column]]
-        guard let value = Number(text) else {
-          throw StageFailure(
-            "landmark \(number) of '\(path)' has '\(text)' as \(columns[column]); expected a number"
-          )
-        }
-        return value
-      }
+      func number(_ column: Int) throws -> Double { try table.number(row, places[column]) }
       let landmark = Landmark(
-        frame: try cell(0), time: try cell(1), row: try cell(2), column: try cell(3),
-        grid: [try cell(4), try cell(5)], y: try cell(6), x: try cell(7), saliency: try cell(8))
-      guard (0..<max(landmark.grid[0], 0)).contains(landmark.row),
-        (0..<max(landmark.grid[1], 0)).contains(landmark.column)
-      else {
-        throw StageFailure(
-          "landmark \(number) of '\(path)' is at row \(landmark.row), column \(landmark.column), "
-            + "outside its grid \(landmark.grid)")
+        frame: try integer(0), time: try number(1), row: try integer(2), column: try integer(3),
+        grid: [try integer(4, from: 1), try integer(5, from: 1)], y: try number(6),
+        x: try number(7), saliency: Float(try number(8)), sourceFrame: try integer(9),
+        sourceX: try number(10), sourceY: try number(11),
+        sourceSize: [try integer(12, from: 1), try integer(13, from: 1)])
+      for (column, axis) in [(2, 0), (3, 1)]
+      where [landmark.row, landmark.column][axis] >= landmark.grid[axis] {
+        throw table.problem(row, places[column], "the grid has \(landmark.grid[axis])")
       }
       return landmark
     }

@@ -47,19 +47,31 @@ struct MapSetWriter {
   init(
     path: String, frames: [Int], of set: FrameSet, grid: [Int], metadata: [String: String]
   ) throws {
-    let count = frames.count
+    try self.init(
+      path: path, frameIndex: frames, sourceFrames: frames.map { set.sourceFrames[$0] },
+      times: frames.map { set.times[$0] }, geometry: set.geometry, grid: grid, metadata: metadata)
+  }
+
+  /// Of maps that belong to no file of frames.
+  ///
+  /// - Parameter geometry: `nil` where nothing is known of the picture but that the maps show all of it
+  init(
+    path: String, frameIndex: [Int], sourceFrames: [Int], times: [Double],
+    geometry: FrameGeometry?, grid: [Int], metadata: [String: String]
+  ) throws {
+    let count = frameIndex.count
     writer = try SafetensorsWriter(
       path: path,
       tensors: [
         .init("frame_index", .i64, rows: count), .init("source_frames", .i64, rows: count),
         .init("times", .f64, rows: count), .init("maps", .f32, rows: count, of: grid),
       ],
-      metadata: set.geometry.metadata.merging(metadata) { $1 })
-    try writer.append(frames.map { Int64($0) })
+      metadata: (geometry?.metadata ?? [:]).merging(metadata) { $1 })
+    try writer.append(frameIndex.map { Int64($0) })
     writer.next()
-    try writer.append(frames.map { Int64(set.sourceFrames[$0]) })
+    try writer.append(sourceFrames.map { Int64($0) })
     writer.next()
-    try writer.append(frames.map { set.times[$0] })
+    try writer.append(times)
     writer.next()
   }
 

@@ -21,6 +21,8 @@ struct Scores {
     /// "1" where it has no dimension.
     var unit = "1"
     var direction: Direction?
+    /// Which part of the data it was measured on, such as `held_out`; `nil` where that is plain.
+    var split: String?
     var attributes: [Value.Pair] = []
   }
 
@@ -51,8 +53,9 @@ struct Scores {
       if case .string(let direction) = entry["direction"] {
         metric.direction = Direction(rawValue: direction)
       }
+      if case .string(let split) = entry["split"] { metric.split = split }
       metric.attributes = pairs.filter {
-        !["name", "value", "unit", "direction"].contains($0.key)
+        !["name", "value", "unit", "direction", "split"].contains($0.key)
       }
       return metric
     }
@@ -69,6 +72,7 @@ struct Scores {
       if let direction = metric.direction {
         pairs.append(.init("direction", .string(direction.rawValue)))
       }
+      if let split = metric.split { pairs.append(.init("split", .string(split))) }
       return "  " + Value.map(pairs + metric.attributes).display
     }
     return "{\"metrics\": [\n\(lines.joined(separator: ",\n"))\n]}\n"
@@ -80,7 +84,8 @@ struct Scores {
     for metric in metrics {
       guard let value = metric.finiteValue else { continue }
       context.metric(
-        metric.name, value, unit: metric.unit, direction: metric.direction?.rawValue)
+        metric.name, value, split: metric.split, unit: metric.unit,
+        direction: metric.direction?.rawValue)
     }
   }
 }

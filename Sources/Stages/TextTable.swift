@@ -8,36 +8,58 @@ struct TextTable {
   let name: String
   let columns: [String]
   let rows: [[String]]
+  /// On which line each row begins, counted from 1.
+  private let lines: [Int]
 
-  /// Reads tab-separated values, or comma-separated ones.
+  /// Reads tab-separated values as `IndexFile` writes them, or comma-separated ones.
   ///
+  /// A byte order mark, line ends of Windows and blank lines are let pass.
   /// - Throws: `StageFailure` naming the line where a row has not as many cells as the header
   init(path: String, name: String? = nil, isCommaSeparated: Bool = false) throws {
     let name = name ?? path
-    guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+    guard let data = FileManager.default.contents(atPath: path),
+      let text = String(data: data, encoding: .utf8)
+    else {
       throw StageFailure("'\(name)' cannot be read as UTF-8 text; expected a table with a header")
     }
+    let body = text.hasPrefix("\u{feff}") ? String(text.dropFirst()) : text
     self.name = name
-    if isCommaSeparated {
-      do {
-        let table = try CSVFile(text: text.hasPrefix("\u{feff}") ? String(text.dropFirst()) : text)
-        (columns, rows) = (table.columns, table.rows)
-      } catch {
-        throw StageFailure("'\(name)' \(error)")
-      }
-      return
+    do {
+      let table = try isCommaSeparated ? CSVFile.read(body) : TextTable.readTabs(body)
+      (columns, rows, lines) = (table.file.columns, table.file.rows, table.lines)
+    } catch {
+      throw StageFailure("'\(name)' \(error)")
     }
-    guard let table = IndexFile(text: text) else {
-      let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-      let width = lines[0].split(separator: "\t", omittingEmptySubsequences: false).count
-      let bad = lines.firstIndex {
-        $0.split(separator: "\t", omittingEmptySubsequences: false).count != width
-      }
-      throw StageFailure(
-        "'\(name)' line \((bad ?? 0) + 1) has not as many cells as the header, which has \(width); "
-          + "expected tab-separated values")
+  }
+
+  /// A table of the user: a name that ends in `.csv` says that commas separate the cells.
+  init(_ source: StageContext.Source) throws {
+    try self.init(
+      path: source.path, name: source.id,
+      isCommaSeparated: source.id.lowercased().hasSuffix(".csv"))
+  }
+
+  private static func readTabs(_ text: String) throws(CSVError) -> (file: CSVFile, lines: [Int]) {
+    var kept: [Substring] = []
+    var lines: [Int] = []
+    for (index, line) in text.utf8.split(separator: 10, omittingEmptySubsequences: false)
+      .enumerated()
+    {
+      let line = Substring(line.last == 13 ? line.dropLast() : line)
+      guard !line.isEmpty else { continue }
+      kept.append(line)
+      lines.append(index + 1)
     }
-    (columns, rows) = (table.columns, table.rows)
+    guard let header = kept.first else { throw CSVError(line: 1, message: "has no header") }
+    func width(_ line: Substring) -> Int { line.utf8.count { $0 == 9 } + 1 }
+    if let bad = kept.firstIndex(where: { width($0) != width(header) }) {
+      throw CSVError(
+        line: lines[bad], message: "has \(width(kept[bad])) cells; the header has \(width(header))")
+    }
+    guard let table = IndexFile(text: kept.joined(separator: "\n")) else {
+      throw CSVError(line: 1, message: "is no header of tab-separated values")
+    }
+    return (CSVFile(columns: table.columns, rows: table.rows), Array(lines.dropFirst()))
   }
 
   /// Where a column is.
@@ -45,11 +67,28 @@ struct TextTable {
   /// - Throws: `StageFailure` naming the columns that there are
   func column(_ column: String) throws -> Int {
     if let place = optionalColumn(column) { return place }
-    throw StageFailure(
-      "'\(name)' line 1 has no column '\(column)'\(Suggestion.clause(for: column, among: columns))")
+    throw noColumn("'\(column)'", near: column)
   }
 
   func optionalColumn(_ column: String) -> Int? { columns.firstIndex(of: column) }
+
+  /// That a column is missing.
+  ///
+  /// - Parameters:
+  ///   - wanted: the column, or what could stand for it, in quotes
+  ///   - name: what a similar column would be called
+  func noColumn(_ wanted: String, near name: String) -> StageFailure {
+    let clause =
+      columns.count > 1
+      ? Suggestion.clause(for: name, among: columns)
+      : " but one cell, '\(columns[0])'; expected commas in a .csv file, tabs in others"
+    return StageFailure("'\(self.name)' line 1 has no column \(wanted)\(clause)")
+  }
+
+  /// The rows by what they hold in a column.
+  func rows(by column: Int) -> [String: [Int]] {
+    Dictionary(grouping: rows.indices) { rows[$0][column] }
+  }
 
   /// A finite number.
   func number(_ row: Int, _ column: Int) throws -> Double {
@@ -73,8 +112,8 @@ struct TextTable {
       "'\(name)' line \(line(row)): \(columns[column]) is '\(rows[row][column])'; \(expectation)")
   }
 
-  /// The line of a row, counted from 1; the header is line 1.
-  func line(_ row: Int) -> Int { row + 2 }
+  /// The line on which a row begins, counted from 1.
+  func line(_ row: Int) -> Int { lines[row] }
 }
 
 extension IndexFile {

@@ -27,10 +27,12 @@ struct TruthFile: Hashable {
     let table = try TextTable(path: path)
     let places = try TruthFile.columns.map { try table.column($0) }
     structures = try table.rows.indices.map { row in
-      Structure(
+      let longAxis = try table.number(row, places[5])
+      guard longAxis > 0 else { throw table.problem(row, places[5], "expected a length above 0") }
+      return Structure(
         frame: try table.integer(row, places[0]), label: table.rows[row][places[1]],
         name: table.rows[row][places[2]], x: try table.number(row, places[3]),
-        y: try table.number(row, places[4]), longAxis: try table.number(row, places[5]))
+        y: try table.number(row, places[4]), longAxis: longAxis)
     }
   }
 

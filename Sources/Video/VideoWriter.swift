@@ -1,7 +1,8 @@
 internal import CLibAV
 import Foundation
 
-/// Writes grey full-range frames as a video file. Equal frames and settings give equal bytes.
+/// Writes full-range frames, grey or in colour, as a video file. Equal frames and settings give equal
+/// bytes.
 public final class VideoWriter {
   /// A codec with the container that it is written into.
   public enum Codec: String, Hashable, Sendable, CaseIterable {
@@ -11,7 +12,7 @@ public final class VideoWriter {
     case mpeg2
     /// Motion JPEG, full range, in AVI.
     case mjpeg
-    /// FFV1 in Matroska: grey and lossless.
+    /// FFV1 in Matroska: lossless.
     case ffv1
 
     /// As files of this kind are named, without the dot.
@@ -47,13 +48,26 @@ public final class VideoWriter {
       }
     }
 
-    fileprivate var pixelFormat: AVPixelFormat {
+    /// Chroma of half the size in the lossy ones: what every player and browser decodes.
+    fileprivate func pixelFormat(of pixels: Pixels) -> AVPixelFormat {
       switch self {
       case .h264, .mpeg2: AV_PIX_FMT_YUV420P
       case .mjpeg: AV_PIX_FMT_YUVJ420P
-      case .ffv1: AV_PIX_FMT_GRAY8
+      case .ffv1: pixels == .grey ? AV_PIX_FMT_GRAY8 : AV_PIX_FMT_BGR0
       }
     }
+
+    fileprivate var isFullRange: Bool { self == .mjpeg || self == .ffv1 }
+  }
+
+  /// What a pixel of a frame is.
+  public enum Pixels: Hashable, Sendable {
+    /// One byte, 0 black to 255 white.
+    case grey
+    /// Three bytes of sRGB: red, green, blue.
+    case colour
+
+    fileprivate var bytes: Int { self == .grey ? 1 : 3 }
   }
 
   public let path: String
@@ -61,6 +75,9 @@ public final class VideoWriter {
   public let width: Int
   public private(set) var framesWritten = 0
   private let codec: Codec
+  private let pixels: Pixels
+  /// `nil` where frames are grey: they need no more than their luma written.
+  private let converter: ColourConverter?
   private let muxer: Muxer
   private let encoder: CodecContext
   private let frame: Frame
@@ -75,7 +92,8 @@ public final class VideoWriter {
   ///   - width: pixels, even, 16 to 4096
   /// - Throws: `VideoError`: `badSettings`, `unwritable`
   public init(
-    path: String, codec: Codec, height: Int, width: Int, framesPerSecond: Int
+    path: String, codec: Codec, height: Int, width: Int, framesPerSecond: Int,
+    pixels: Pixels = .grey
   ) throws(VideoError) {
     LibAVLog.install
     func bad(_ message: String) -> VideoError {
@@ -90,9 +108,16 @@ public final class VideoWriter {
     }
     self.path = path
     self.codec = codec
+    self.pixels = pixels
     self.height = height
     self.width = width
     timeBase = AVRational(num: 1, den: Int32(framesPerSecond))
+    converter =
+      pixels == .grey
+      ? nil
+      : try ColourConverter(
+        height: height, width: width, to: codec.pixelFormat(of: pixels),
+        isFullRange: codec.isFullRange, path: path)
     muxer = try Muxer(format: codec.container, path: path)
     encoder = try CodecContext(implementation, path: path)
     packet = try Packet(path: path)
@@ -102,7 +127,7 @@ public final class VideoWriter {
     let globalHeader = context.pointee.oformat.pointee.flags & AVFMT_GLOBALHEADER != 0
     try VideoWriter.check("avcodec_open2", path) {
       VideoWriter.open(
-        encoder, implementation, codec, height: height, width: width, timeBase: timeBase,
+        encoder, implementation, codec, pixels, height: height, width: width, timeBase: timeBase,
         globalHeader: globalHeader)
     }
     guard let stream = avformat_new_stream(context, nil) else {
@@ -120,26 +145,35 @@ public final class VideoWriter {
     try allocatePicture()
   }
 
-  /// Encodes one frame, `[height, width]` row by row, 0 black to 255 white.
+  /// Encodes one frame, `[height, width]` or `[height, width, 3]` row by row.
   ///
   /// - Throws: `VideoError` of code `unwritable`
-  public func append(_ pixels: [UInt8]) throws(VideoError) {
-    precondition(pixels.count == height * width, "not \(height) rows of \(width) pixels")
-    let pointer = frame.pointer
+  public func append(_ frame: [UInt8]) throws(VideoError) {
+    precondition(
+      frame.count == height * width * pixels.bytes, "not \(height) rows of \(width) pixels")
+    let pointer = self.frame.pointer
     try VideoWriter.check("av_frame_make_writable", path) { av_frame_make_writable(pointer) }
-    let stride = Int(pointer.pointee.linesize.0)
-    guard let luma = pointer.pointee.data.0 else { return }
-    let isLimited = codec.pixelFormat == AV_PIX_FMT_YUV420P
-    for row in 0..<height {
-      for column in 0..<width {
-        let pixel = pixels[row * width + column]
-        // ITU-R BT.601: 219 steps from 16, to the nearest.
-        luma[row * stride + column] = isLimited ? UInt8(16 + (Int(pixel) * 219 + 127) / 255) : pixel
-      }
+    if let converter {
+      converter.convert(frame, into: pointer)
+    } else {
+      writeLuma(frame, into: pointer)
     }
     pointer.pointee.pts = Int64(framesWritten)
     try encode(pointer)
     framesWritten += 1
+  }
+
+  private func writeLuma(_ pixels: [UInt8], into frame: UnsafeMutablePointer<AVFrame>) {
+    let stride = Int(frame.pointee.linesize.0)
+    guard let luma = frame.pointee.data.0 else { return }
+    for row in 0..<height {
+      for column in 0..<width {
+        let pixel = pixels[row * width + column]
+        // ITU-R BT.601: 219 steps from 16, to the nearest.
+        luma[row * stride + column] =
+          codec.isFullRange ? pixel : UInt8(16 + (Int(pixel) * 219 + 127) / 255)
+      }
+    }
   }
 
   /// Writes what the encoder still holds, and the container's end.
@@ -170,10 +204,11 @@ public final class VideoWriter {
 
   private func allocatePicture() throws(VideoError) {
     let pointer = frame.pointer
-    pointer.pointee.format = codec.pixelFormat.rawValue
+    pointer.pointee.format = codec.pixelFormat(of: pixels).rawValue
     pointer.pointee.height = Int32(height)
     pointer.pointee.width = Int32(width)
     try VideoWriter.check("av_frame_get_buffer", path) { av_frame_get_buffer(pointer, 0) }
+    guard codec != .ffv1 else { return }
     for (plane, stride) in [
       (pointer.pointee.data.1, pointer.pointee.linesize.1),
       (pointer.pointee.data.2, pointer.pointee.linesize.2),
@@ -184,15 +219,21 @@ public final class VideoWriter {
 
   private static func open(
     _ encoder: UnsafeMutablePointer<AVCodecContext>, _ implementation: UnsafePointer<AVCodec>,
-    _ codec: Codec, height: Int, width: Int, timeBase: AVRational, globalHeader: Bool
+    _ codec: Codec, _ pixels: Pixels, height: Int, width: Int, timeBase: AVRational,
+    globalHeader: Bool
   ) -> Int32 {
     encoder.pointee.height = Int32(height)
     encoder.pointee.width = Int32(width)
     encoder.pointee.time_base = timeBase
     encoder.pointee.framerate = AVRational(num: timeBase.den, den: 1)
-    encoder.pointee.pix_fmt = codec.pixelFormat
-    encoder.pointee.color_range =
-      codec.pixelFormat == AV_PIX_FMT_YUV420P ? AVCOL_RANGE_MPEG : AVCOL_RANGE_JPEG
+    encoder.pointee.pix_fmt = codec.pixelFormat(of: pixels)
+    encoder.pointee.color_range = codec.isFullRange ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG
+    if pixels == .colour, codec != .ffv1 {
+      // Players would take BT.709 for large pictures that do not say.
+      encoder.pointee.colorspace = AVCOL_SPC_SMPTE170M
+      encoder.pointee.color_primaries = AVCOL_PRI_BT709
+      encoder.pointee.color_trc = AVCOL_TRC_IEC61966_2_1
+    }
     // More threads would cut pictures into other slices, and so make other bytes.
     encoder.pointee.thread_count = 1
     encoder.pointee.flags |= AV_CODEC_FLAG_BITEXACT

@@ -6,7 +6,8 @@ import StageKit
 /// What the worker says of its kinds, kept between invocations so that a no-op never starts it.
 ///
 /// The answer lies in `$XDG_CACHE_HOME/fathom/`, under a name made of the worker's path, inode,
-/// size and times: another worker has another name.
+/// size and times, and of the processor, which decides what some options mean: another worker or
+/// processor has another name.
 enum CatalogueCache {
   static func load(worker: String) throws -> Catalogue {
     guard let identity = identity(of: worker) else {
@@ -34,6 +35,7 @@ enum CatalogueCache {
     guard stat(worker, &status) == 0 else { return nil }
     var encoder = CanonicalEncoder()
     encoder.encode(worker)
+    encoder.encode(Host.processor)
     encoder.encode(Int(bitPattern: UInt(status.st_dev)))
     encoder.encode(Int(bitPattern: UInt(status.st_ino)))
     encoder.encode(Int(status.st_size))

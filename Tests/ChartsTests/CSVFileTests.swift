@@ -26,6 +26,13 @@ import Testing
     #expect(file == CSVFile(columns: ["a", "b"], rows: [["1", "2"], ["3", "4"]]))
   }
 
+  @Test("each row knows the line on which it begins, behind cells with line breaks and blank lines")
+  func lines() throws {
+    let (file, lines) = try CSVFile.read("a,b\n1,\"two\nlines\"\n\n3,4\r\n5,6")
+    #expect(file.rows == [["1", "two\nlines"], ["3", "4"], ["5", "6"]])
+    #expect(lines == [2, 5, 6])
+  }
+
   @Test("a row of another length, an open quote and an empty file are errors with their line")
   func badInput() {
     #expect(throws: CSVError(line: 3, message: "has 1 cells; the header has 2")) {

@@ -121,7 +121,7 @@ extension LearningTests {
       try SafetensorsWriter.write(
         [.init("frames", [UInt8](repeating: 0, count: 8), shape: [2, 2, 2])], to: path)
       #expect(
-        try refusal() == "checkpoint '\(path)': its format is none; expected 'fathom checkpoint 1';"
+        try refusal() == "checkpoint '\(path)': its format is none; expected 'fathom checkpoint 2';"
           + " remove it to start from the beginning")
       try FileManager.default.removeItem(atPath: path)
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)

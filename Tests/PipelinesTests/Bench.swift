@@ -175,6 +175,9 @@ extension Catalogue {
       [
         OptionDeclaration(name: "task", shape: .tree), integer("clip", 1, default: 8),
         integer("seed", 0, default: 0), integer("threads", 1, default: 1),
+        OptionDeclaration(
+          name: "precision", shape: .choice, defaultValue: "auto",
+          choices: ["auto", "float32", "bfloat16"], meanings: ["auto": "bfloat16"]),
       ]),
     kind(
       "extract",

@@ -135,6 +135,24 @@ struct StageFieldTests {
 
   private let scans = "pipeline: p\nstages:\n  scans: { uses: simulate, with: { patients: 3 } }\n"
 
+  @Test("a choice enters the plan, and so the key, as what it means on this machine")
+  func meaningOfChoice() throws {
+    func precision(_ line: String) throws -> Value? {
+      try Bench(
+        """
+        pipeline: p
+        stages:
+          s: { uses: simulate, with: { patients: 3 } }
+          d: { uses: decode, each: video, in: { video: s.videos } }
+          t: { uses: pretrain, in: { frames: d.frames }, with: { task: { pretext: none }\(line) } }
+        """
+      ).plan()["t"]?.options["precision"]
+    }
+    #expect(try precision("") == "bfloat16")
+    #expect(try precision(", precision: auto") == "bfloat16")
+    #expect(try precision(", precision: float32") == "float32")
+  }
+
   @Test("options are canonical, in the catalogue's order, with defaults and places")
   func options() throws {
     let plan = try Bench(

@@ -4,7 +4,9 @@ import TestKit
 import Testing
 
 @Suite struct ExtractStageTests {
-  let header = "frame,time,row,column,grid_height,grid_width,y,x,saliency\n"
+  let header =
+    "frame,time,row,column,grid_height,grid_width,y,x,saliency,"
+    + "source_frame,source_x,source_y,source_height,source_width\n"
 
   @Test("a row is the normalised patch at the centre of the landmark's cell")
   func pixels() async throws {
@@ -13,7 +15,8 @@ import Testing
     let frames = bench.scratch.path + "/frames.safetensors"
     let pixels = (0..<128).map { UInt8($0) }
     try SafetensorsWriter.write([.init("frames", pixels, shape: [2, 8, 8])], to: frames)
-    let lines = "0,0.0,0,0,2,2,0.0,0.0,0.5\n1,0.5,1,0,2,2,0.75,0.0,0.25\n"
+    let lines =
+      "0,0.0,0,0,2,2,0.0,0.0,0.5,0,0.25,0.25,8,8\n1,0.5,1,0,2,2,0.75,0.0,0.25,2,0.25,0.875,8,8\n"
     let landmarks = try bench.scratch.write(header + lines, to: "landmarks.csv")
     try await bench.run(
       "extract", options: ["patch": [2, 2]],
@@ -50,10 +53,13 @@ import Testing
   @Test(
     "bad landmarks are errors that say which and why",
     arguments: [
-      ("5,0.0,0,0,2,2,0,0,1", "is in frame 5"), ("0,0.0,2,0,2,2,0,0,1", "outside its grid [2, 2]"),
-      ("0,0.0,-1,0,2,2,0,0,1", "outside its grid"), ("0,0.0,0,0,-2,2,0,0,1", "outside its grid"),
-      ("x,0.0,0,0,2,2,0,0,1", "has 'x' as frame; expected a number"),
-      ("0,0.0,0,0,2,2,0,0", "line 2: has 8 cells; the header has 9"),
+      ("5,0.0,0,0,2,2,0,0,1,5,0,0,8,8", "is in frame 5"),
+      ("0,0.0,2,0,2,2,0,0,1,0,0,0,8,8", "line 2: row is '2'; the grid has 2"),
+      ("0,0.0,-1,0,2,2,0,0,1,0,0,0,8,8", "row is '-1'; expected a whole number from 0 on"),
+      ("0,0.0,0,0,-2,2,0,0,1,0,0,0,8,8", "grid_height is '-2'; expected a whole number from 1"),
+      ("x,0.0,0,0,2,2,0,0,1,0,0,0,8,8", "line 2: frame is 'x'; expected a whole number from 0 on"),
+      ("0,nan,0,0,2,2,0,0,1,0,0,0,8,8", "line 2: time is 'nan'; expected a finite number"),
+      ("0,0.0,0,0,2,2,0,0,1", "line 2: has 9 cells; the header has 14"),
     ])
   func badLandmarks(line: String, problem: String) async throws {
     let bench = try AnalysisBench()

@@ -76,20 +76,46 @@ struct GoldenDigestTests {
 
     let clip = URL(fileURLWithPath: Self.file).deletingLastPathComponent()
       .deletingLastPathComponent().appending(path: "video/h264.mp4").path(percentEncoded: false)
-    let digest = try Self.digest(clip)
-    let clipBytes = try Data(contentsOf: URL(fileURLWithPath: clip)).count
+    let files = [
+      ("a/h264.gaze.csv", "path,time,x,y\na/h264.mp4,0,0.25,0.5\na/h264.mp4,0.05,,\n"),
+      ("labels.tsv", "path\tfirst\tlast\tlabel\na/h264.mp4\t0\t1\theart\n"),
+    ]
     let sources = try bench.scratch.write(
       IndexFile(
         columns: JobLayout.sourceColumns,
-        rows: [["a/h264.mp4", digest.hex, String(clipBytes), clip]]
+        rows: try
+          ([("a/h264.mp4", clip)]
+          + files.map { ($0, try bench.scratch.write($1, to: "clips/\($0)")) }).map { id, path in
+            let data = try Data(contentsOf: URL(fileURLWithPath: path))
+            return [id, Digest(of: data).hex, String(data.count), path]
+          }
       ).text,
       to: "sources.tsv")
     _ = try await run(
-      "import", ["path": "clips", "labels": "folder"], keeping: ["info", "labels"],
-      sources: sources)
+      "import", ["path": "clips", "labels": "labels.tsv", "gaze": ["**/*.csv"]],
+      keeping: ["info", "labels", "gaze"], sources: sources)
+    let scans =
+      SplitBench.patients(12, classes: ["heart"])
+      + SplitBench.patients(
+        20, classes: ["femur", "heart"])[12...]
+    let roles = try await run(
+      "split", ["patients": ["pretrain": 8, "downstream": 6, "test": 5], "seed": 1],
+      ["labels": try SplitBench(bench).labels(scans)], keeping: ["roles", "info"])
+    _ = try await run(
+      "select", ["role": "downstream", "fold_not": 2],
+      [
+        "items": try bench.many("item", scans.map { ($0.item, clip) }),
+        "roles": .one(path: roles["roles"] ?? ""),
+      ], keeping: ["items.tsv"])
     // The bytes of the videos are the encoder's; the labels are ours.
     _ = try await run(
       "moving_shapes", ["clips": 2, "frames": 2, "size": [32, 48]], keeping: ["labels"])
+    _ = try await run(
+      "simulate",
+      [
+        "patients": 1, "frames": 4, "size": [32, 48], "lines": 32, "samples": 96, "density": 1,
+        "codec": "ffv1",
+      ], keeping: ["labels", "gaze", "truth"])
     let decoded = try await run(
       "decode", ["size": [56, 72]], ["video": .one(path: clip)], keeping: ["frames", "info"])
     let frames = decoded["frames"] ?? ""
@@ -98,6 +124,21 @@ struct GoldenDigestTests {
       ["frames": .one(path: frames)], keeping: ["maps"])
     let landmarks = try await run(
       "landmarks", [:], ["maps": .one(path: maps["maps"] ?? "")], keeping: ["landmarks"])
+    let gaze = try bench.scratch.write(Self.gaze, to: "gaze.tsv")
+    _ = try await run(
+      "gaze", ["grid": [14, 18], "every": 2],
+      ["gaze": .one(path: gaze), "frames": .one(path: frames)],
+      keeping: ["fixations", "maps", "scores"])
+    let truth = try bench.scratch.write(
+      "frame\tlabel\tstructure\tx\ty\tlong_axis\n0\tFemur\tshaft\t0.5\t0.5\t0.5\n"
+        + "0\tFemur\thead\t0.25\t0.5\t0.5\n3\tFemur\tshaft\t0.75\t0.25\t0.5\n",
+      to: "truth.tsv")
+    _ = try await run(
+      "landmark_scores", [:],
+      [
+        "landmarks": try bench.many("item", [("a", landmarks["landmarks"] ?? "")]),
+        "truth": try bench.many("item", [("a", truth)]),
+      ], keeping: ["scores", "table"])
     let features = try await run(
       "extract", ["features": "pixels", "patch": [8, 8]],
       ["frames": .one(path: frames), "landmarks": .one(path: landmarks["landmarks"] ?? "")],
@@ -113,8 +154,24 @@ struct GoldenDigestTests {
       "table", ["columns": ["silhouette", "compactness"]],
       ["scores": .one(path: scored["scores"] ?? "")],
       keeping: ["csv", "markdown", "latex", "cells"])
+    // The bytes of the clip are the encoder's; the sheet is ours.
+    let overlay = OverlayBench(bench)
+    _ = try await run(
+      "overlay", ["frames": 2, "sheet_side": 96, "clip_side": 96, "title": "p07/scan.mp4"],
+      try overlay.everything().mapValues { .one(path: $0) }, keeping: ["sheet"])
     return found
   }
+
+  /// Both eyes of six frames, one of which is lost.
+  private static let gaze = GazeStageTests.gaze(
+    (0..<24).map { row in
+      let (frame, isLeft) = (row / 4, row % 2 == 0)
+      return [
+        "\(frame)", "\(Double(row / 2) / 60)", isLeft ? "left" : "right",
+        "\(0.3 + 0.01 * Double(row % 5))", "\(0.6 - 0.02 * Double(row % 3))",
+        frame == 2 ? "0" : "1",
+      ]
+    })
 
   /// Of a file; of a folder, of its files' paths and digests.
   private static func digest(_ path: String) throws -> Digest {

@@ -61,21 +61,13 @@ struct WholeStageRun {
 
 @Suite("import")
 struct ImportStageTests {
-  private let scratch: Scratch
+  private let bench: ImportBench
 
-  init() throws { scratch = try Scratch() }
+  init() throws { bench = try ImportBench() }
 
   private func run(
     _ options: [String: Value] = [:], files: [String: String]
-  ) async throws -> WholeStageRun {
-    var sources: [(id: String, path: String)] = []
-    for (id, text) in files {
-      sources.append((id, try scratch.write(text, to: "clips/\(id)")))
-    }
-    return try await WholeStageRun(
-      "import", options: options.merging(["path": "clips"]) { first, _ in first },
-      sources: sources, scratch: scratch, collectionPorts: ["videos", "labels", "gaze"])
-  }
+  ) async throws -> WholeStageRun { try await bench.run(options, files: files) }
 
   @Test("videos are taken in by path and digest, in order, whatever their names look like")
   func byReference() async throws {
@@ -91,10 +83,10 @@ struct ImportStageTests {
       #expect(run.collections["videos"]?[name] == Digest(of: Array("video \(name)".utf8)).hex)
     }
     #expect(run.collections["labels"] == nil)
-    let info = try JSONDecoder().decode(
-      Value.self, from: Data(contentsOf: URL(fileURLWithPath: run.layout.output("info"))))
+    let info = try ImportBench.info(run)
     #expect(info["videos"] == 5)
     #expect(info["files"] == 6)
+    #expect(info["left_out"] == [])
   }
 
   @Test("copies are the files' bytes")
@@ -128,54 +120,14 @@ struct ImportStageTests {
 
   @Test("the folder a video lies in can be its label")
   func folderLabels() async throws {
-    let labelled = try await run(["labels": "folder"], files: ["covid/a.mp4": "", "x/y/b.mp4": ""])
+    let files = ["covid/a.mp4": "a", "x/y/b.mp4": "b"]
+    let labelled = try await run(["labels": "folder"], files: files)
     #expect(try labelled.text("labels", "covid/a.mp4") == "label\tgroup\ncovid\tcovid/a.mp4\n")
     #expect(try labelled.text("labels", "x/y/b.mp4") == "label\tgroup\ny\tx/y/b.mp4\n")
     let root = try await run(["labels": "folder"], files: ["a.mp4": ""])
     #expect(root.failure?.hasPrefix("'a.mp4' lies in no folder below 'clips'") == true)
-  }
-
-  @Test("a TSV or a CSV gives labels and groups")
-  func tableLabels() async throws {
-    let tabs = "path\tlabel\tpatient\na.mp4\tcovid\t7\nb, \"c\".mp4\tregular\t8\nother.mp4\tx\t9\n"
-    let files = ["a.mp4": "", "b, \"c\".mp4": ""]
-    let run = try await run(
-      ["labels": "index.tsv", "group_column": "patient"],
-      files: files.merging(["index.tsv": tabs]) { $1 })
-    #expect(run.failure == nil)
-    #expect(try run.text("labels", "a.mp4") == "label\tgroup\ncovid\t7\n")
-    #expect(try run.text("labels", "b, \"c\".mp4") == "label\tgroup\nregular\t8\n")
-    let commas = "\u{feff}item,class\r\na.mp4,\"covid, mild\"\r\n\"b, \"\"c\"\".mp4\",regular"
-    let csv = try await self.run(
-      ["labels": "index.csv", "label_column": "class"],
-      files: files.merging(["index.csv": commas]) { $1 })
-    #expect(csv.failure == nil)
-    #expect(try csv.text("labels", "a.mp4") == "label\tgroup\ncovid, mild\ta.mp4\n")
-    #expect(try csv.text("labels", "b, \"c\".mp4").hasPrefix("label\tgroup\nregular\t"))
-  }
-
-  @Test(
-    "a labels file that does not fit is refused with the reason",
-    arguments: [
-      ("other.tsv", "path\tlabel\n", "'labels' names 'other.tsv', which is not in 'clips'"),
-      ("i.tsv", "path\tlabel\na.mp4\n", "'i.tsv' is no table"),
-      ("i.tsv", "name\tlabel\na.mp4\tx\n", "'i.tsv' is no table with a column 'path' or 'item'"),
-      ("i.tsv", "path\tlabel\na.mp4\tx\na.mp4\ty\n", "'i.tsv' line 3: 'a.mp4' occurs twice"),
-      ("i.tsv", "path\tlabel\nb.mp4\tx\n", "1 of 1 videos have no row in 'i.tsv': 'a.mp4'"),
-      ("i.tsv", "", "'i.tsv' is no table"),
-    ])
-  func badLabels(name: String, text: String, message: String) async throws {
-    let run = try await run(["labels": .string(name)], files: ["a.mp4": "", "i.tsv": text])
-    #expect(run.failure?.hasPrefix(message) == true, "\(run.failure ?? "no failure")")
-  }
-
-  @Test("gaze belongs to the video of the same path")
-  func gaze() async throws {
-    let files = ["x/a.mp4": "", "x/a.csv": "gaze", "x/b.mp4": "", "y/a.csv": "stray"]
-    let run = try await run(["gaze": ["**/*.csv"]], files: files)
-    #expect(run.order["gaze"] == ["x/a.mp4"])
-    #expect(run.collections["gaze"]?["x/a.mp4"] == Digest(of: Array("gaze".utf8)).hex)
-    let none = try await self.run(["gaze": ["*.txt"]], files: ["a.mp4": ""])
-    #expect(none.failure?.hasPrefix("found no gaze file") == true)
+    let other = try await run(["labels": "folder", "classes": ["covid", "healthy"]], files: files)
+    #expect(
+      other.failure?.hasPrefix("'x/y/b.mp4' lies in 'y', which is none of 'classes'") == true)
   }
 }

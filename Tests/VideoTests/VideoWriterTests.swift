@@ -1,4 +1,5 @@
 import Foundation
+import PictureKit
 import TestKit
 import Testing
 import Video
@@ -47,6 +48,64 @@ struct VideoWriterTests {
     let scratch = try Scratch()
     try write(codec, to: scratch.path + "/a")
     try write(codec, to: scratch.path + "/b")
+    let first = try Data(contentsOf: URL(fileURLWithPath: scratch.path + "/a"))
+    #expect(first == (try Data(contentsOf: URL(fileURLWithPath: scratch.path + "/b"))))
+  }
+
+  /// Quarters of pure and mixed colours, even though chroma has half the size.
+  private static let quarters: [[UInt8]] = [
+    [255, 0, 0], [0, 128, 255], [230, 159, 0], [255, 255, 255],
+  ]
+
+  private func writeColours(_ codec: VideoWriter.Codec, to path: String) throws {
+    let writer = try VideoWriter(
+      path: path, codec: codec, height: 48, width: 64, framesPerSecond: 25, pixels: .colour)
+    var frame: [UInt8] = []
+    for row in 0..<48 {
+      for column in 0..<64 { frame += Self.quarters[row / 24 * 2 + column / 32] }
+    }
+    for _ in 0..<3 { try writer.append(frame) }
+    try writer.finish()
+  }
+
+  @Test(
+    "colours come back from libav's decoder, in a pixel format that browsers play",
+    arguments: VideoWriter.Codec.allCases)
+  func colours(codec: VideoWriter.Codec) throws {
+    let scratch = try Scratch()
+    let path = scratch.path + "/clip"
+    try writeColours(codec, to: path)
+    let video = try ColourVideo(path: path)
+    #expect(video.frames.count == 3)
+    #expect((video.height, video.width, video.framesPerSecond) == (48, 64, 25))
+    let format = [VideoWriter.Codec.mjpeg: "yuvj420p", .ffv1: "bgr0"][codec] ?? "yuv420p"
+    #expect(video.pixelFormat == format)
+    for (place, colour) in zip([(16, 12), (48, 12), (16, 36), (48, 36)], Self.quarters) {
+      let found = video.pixel(2, x: place.0, y: place.1)
+      let tolerance = codec == .ffv1 ? 0 : 6
+      #expect(
+        zip(found, colour).allSatisfy { abs($0 - Int($1)) <= tolerance }, "\(found), not \(colour)")
+    }
+  }
+
+  @Test("luma is that of ITU-R BT.601", arguments: VideoWriter.Codec.allCases)
+  func luma(codec: VideoWriter.Codec) throws {
+    let scratch = try Scratch()
+    try writeColours(codec, to: scratch.path + "/clip")
+    let (frames, _) = try greyFrames(scratch.path + "/clip", GreyFormat(height: 48, width: 64))
+    for (place, colour) in zip([(16, 12), (48, 12), (16, 36), (48, 36)], Self.quarters) {
+      let parts = colour.map { Double($0) }
+      let expected = 0.299 * parts[0] + 0.587 * parts[1] + 0.114 * parts[2]
+      let found = Double(frames[2][place.1 * 64 + place.0])
+      #expect(isClose(found, expected, absolute: 3), "\(found), not \(expected)")
+    }
+  }
+
+  @Test("the same colours are the same bytes", arguments: VideoWriter.Codec.allCases)
+  func deterministicColours(codec: VideoWriter.Codec) throws {
+    let scratch = try Scratch()
+    try writeColours(codec, to: scratch.path + "/a")
+    try writeColours(codec, to: scratch.path + "/b")
     let first = try Data(contentsOf: URL(fileURLWithPath: scratch.path + "/a"))
     #expect(first == (try Data(contentsOf: URL(fileURLWithPath: scratch.path + "/b"))))
   }
