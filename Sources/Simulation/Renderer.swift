@@ -86,14 +86,12 @@ final class Renderer {
 
   /// Soft tissue of the mother is what nothing else covers.
   private func paint(_ shapes: [Shape], _ grid: inout csim_grid) {
-    let cells = amplitude.count
     let tissue = Renderer.linear(-8)
     amplitude.withUnsafeMutableBufferPointer { $0.update(repeating: tissue) }
     attenuation.withUnsafeMutableBufferPointer { $0.update(repeating: 0.55) }
     region.withUnsafeMutableBufferPointer { $0.update(repeating: Int32(csim_mother)) }
     let kernels = shapes.map(Renderer.kernel)
     csim_paint(&grid, kernels, Int32(kernels.count), &amplitude, &attenuation, &region)
-    precondition(amplitude.count == cells)
   }
 
   private func scatter(_ scene: Scene, _ grid: inout csim_grid) {
