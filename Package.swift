@@ -75,10 +75,13 @@ let package = Package(
     .target(name: "Learning", dependencies: ["COneDNN", "StageKit"], swiftSettings: swift),
     .target(name: "Charts", swiftSettings: swift),
     .target(name: "Pictures", dependencies: ["CCairo"], swiftSettings: swift),
+    // Its loops are the whole cost of a scan: fast in every build.
+    .target(name: "CSimulation", cSettings: [.unsafeFlags(["-O3", "-fno-math-errno"])]),
+    .target(name: "Simulation", dependencies: ["CSimulation", "StageKit"], swiftSettings: swift),
     .target(
       name: "Stages",
       dependencies: [
-        "StageKit", "Analysis", "Learning", "Video", "DICOM", "Charts", "Pictures",
+        "StageKit", "Analysis", "Learning", "Video", "DICOM", "Charts", "Pictures", "Simulation",
       ],
       swiftSettings: swift, plugins: ["StageCatalogue"]),
     .executableTarget(
@@ -126,6 +129,9 @@ let package = Package(
       dependencies: ["Learning", "COneDNN", "StageKit", "Stages", "TestKit", "train-tiny"],
       swiftSettings: swift),
     .testTarget(name: "ChartsTests", dependencies: ["Charts"], swiftSettings: swift),
+    .testTarget(
+      name: "SimulationTests",
+      dependencies: ["Simulation", "CSimulation", "StageKit", "TestKit"], swiftSettings: swift),
     .testTarget(
       name: "VideoTests", dependencies: ["Video", "PictureKit", "TestKit"], swiftSettings: swift),
     .testTarget(

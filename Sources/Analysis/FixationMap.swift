@@ -4,7 +4,7 @@ internal import Foundation
 ///
 /// Cells fill the picture, so cell (row, column) of `[height, width]` is centred at the shares
 /// (column + ½) / width of its width and (row + ½) / height of its height.
-/// Source: Droste et al. (IPMI 2019), section 2.2; Le Meur & Baccino (2013) for the sum.
+/// Source: Droste et al. (IPMI 2019).
 public struct FixationMap: Sendable {
   /// Cells.
   public let height: Int

@@ -4,7 +4,7 @@
 /// From each start the shortest run of `duration` is tried; where it is tight enough it grows as far
 /// as it stays so, and the next start is behind it.
 /// Source: Salvucci & Goldberg, "Identifying fixations and saccades in eye-tracking protocols"
-/// (ETRA 2000), section 3.2.1.
+/// (ETRA 2000).
 /// - Parameters:
 ///   - points: (x, y), in a unit that is the same along both axes
 ///   - times: of each point, in seconds, ascending
@@ -16,19 +16,21 @@ public func gazeFixations(
   of points: [SIMD2<Double>], times: [Double], dispersion: Double, duration: Double, gap: Double
 ) -> [Range<Int>] {
   precondition(points.count == times.count, "\(points.count) points, \(times.count) times")
+  // Three frames of 30 Hz are 0.1 s, whatever the rounding of their times.
+  let slack = 1e-9
   var found: [Range<Int>] = []
   var start = 0
   while start < points.count {
     var (low, high) = (points[start], points[start])
     var end = start + 1
-    while end < points.count, times[end] - times[end - 1] <= gap {
+    while end < points.count, times[end] - times[end - 1] <= gap + slack {
       let grownLow = pointwiseMin(low, points[end])
       let grownHigh = pointwiseMax(high, points[end])
       guard (grownHigh - grownLow).sum() <= dispersion else { break }
       (low, high) = (grownLow, grownHigh)
       end += 1
     }
-    if end - start > 1, times[end - 1] - times[start] >= duration {
+    if end - start > 1, times[end - 1] - times[start] >= duration - slack {
       found.append(start..<end)
       start = end
     } else {

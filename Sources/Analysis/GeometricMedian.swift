@@ -5,8 +5,7 @@
 /// median of two points is half-way between them.
 ///
 /// Source: Weiszfeld (1937); Vardi & Zhang, "The multivariate L1-median and associated data depth"
-/// (PNAS 2000), equations 2.6 and 2.7; Beck & Sabach, "Weiszfeld's method: old and new results"
-/// (2015), section 7, for the start.
+/// (PNAS 2000); Beck & Sabach, "Weiszfeld's method: old and new results" (2015), for the start.
 /// - Parameter points: (x, y), finite, in a unit that is the same along both axes
 /// - Returns: `nil` of no points
 public func geometricMedian(of points: [SIMD2<Double>]) -> SIMD2<Double>? {

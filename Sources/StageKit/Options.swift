@@ -346,6 +346,22 @@ public struct OptionReader {
     return values.compactMap { if case .integer(let integer) = $0 { integer } else { nil } }
   }
 
+  /// Finite numbers between the bounds; `count` of them where it is given, as in `[from, to]`.
+  public mutating func numbers(
+    _ name: String, count: Int? = nil, from minimum: Double? = nil, to maximum: Double? = nil,
+    default defaultValue: [Double]? = nil, unit: String? = nil, help: String
+  ) throws(Diagnostic) -> [Double] {
+    let value = try read(
+      OptionDeclaration(
+        name: name, shape: .numbers,
+        defaultValue: defaultValue.map { .list($0.map { .number($0) }) }, minimum: minimum,
+        maximum: maximum, count: count, unit: unit, help: help))
+    guard case .list(let values) = value else {
+      return Array(repeating: minimum ?? 0, count: count ?? 0)
+    }
+    return values.compactMap { if case .number(let number) = $0 { number } else { nil } }
+  }
+
   public mutating func texts(
     _ name: String, default defaultValue: [String]? = nil, help: String
   ) throws(Diagnostic) -> [String] {

@@ -2,8 +2,8 @@ internal import StageKit
 
 /// Which frames stand for a scan.
 enum FrameChoice {
-  /// Frames spread evenly; where there are labels, at least one of each run of a label as long as
-  /// that fits, and more of the longer ones.
+  /// Frames spread evenly; where there are labels, at least one of each run of a label, and more of
+  /// the longer ones. Where that is too many, one of each of the longest runs.
   ///
   /// - Parameters:
   ///   - labels: of each frame that may be taken
@@ -19,7 +19,11 @@ enum FrameChoice {
         runs.append(index..<index + 1)
       }
     }
-    if runs.count > count { runs = even(count, of: runs.indices).map { runs[$0] } }
+    if runs.count > count {
+      // Long runs are planes that were held, short ones the way between them.
+      let longest = runs.indices.sorted { (runs[$1].count, $0) < (runs[$0].count, $1) }
+      runs = longest.prefix(count).sorted().map { runs[$0] }
+    }
     var shares = Array(repeating: 1, count: runs.count)
     for _ in runs.count..<max(count, runs.count) {
       // The run whose frames are the most sparsely taken.

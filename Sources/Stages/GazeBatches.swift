@@ -1,3 +1,4 @@
+internal import Analysis
 internal import Foundation
 internal import Learning
 internal import StageKit
@@ -12,10 +13,8 @@ struct GazeBatches: BatchSource {
   let seed: Int
   /// How many frames a batch has.
   let size: Int
-  /// [height, width] of the maps, in cells.
-  let grid: [Int]
-  /// Of the maps' Gaussians, in cells.
-  let sigma: Double
+  /// From points to the maps of a batch.
+  let target: FixationMap
 
   /// Whole batches; the frames of an epoch that fill none are others in each epoch.
   var stepsPerEpoch: Int { max(1, samples.samples.count / size) }
@@ -33,8 +32,7 @@ struct GazeBatches: BatchSource {
         purpose: "augmentation \(place - first)")
       let change = GazeChange(of: sample.points, &random)
       values += samples.withPixels(of: sample) { change.frame($0, size: samples.size) }
-      targets += GazeTarget.map(
-        of: sample.points.map(change.point), grid: grid, sigma: sigma)
+      targets += try target.map(of: sample.points.map(change.point))
     }
     return Batch(values, targets: targets)
   }
@@ -56,11 +54,10 @@ private struct GazeChange {
   /// New grey levels, 0 to 1, by old ones.
   let levels: [Float]
 
-  init(of points: [GazePoint], _ random: inout CounterRandom) {
+  init(of points: [SIMD2<Double>], _ random: inout CounterRandom) {
     let (xs, ys) = (points.map(\.x), points.map(\.y))
-    let (low, high) = (
-      GazePoint(x: xs.min() ?? 0, y: ys.min() ?? 0), GazePoint(x: xs.max() ?? 1, y: ys.max() ?? 1)
-    )
+    let low = SIMD2(xs.min() ?? 0, ys.min() ?? 0)
+    let high = SIMD2(xs.max() ?? 1, ys.max() ?? 1)
     let side = max(random.uniform(0.7, 0.9), high.x - low.x, high.y - low.y)
     func start(_ low: Double, _ high: Double) -> Double {
       let (first, last) = (max(0, high - side), min(1 - side, low))
@@ -74,9 +71,9 @@ private struct GazeChange {
     levels = (0..<256).map { Float(min(1, brightness * pow(Double($0) / 255, gamma))) }
   }
 
-  func point(_ point: GazePoint) -> GazePoint {
+  func point(_ point: SIMD2<Double>) -> SIMD2<Double> {
     let x = min(max((point.x - left) / side, 0), 1)
-    return GazePoint(x: isFlipped ? 1 - x : x, y: min(max((point.y - top) / side, 0), 1))
+    return SIMD2(isFlipped ? 1 - x : x, min(max((point.y - top) / side, 0), 1))
   }
 
   /// The crop at the frame's size, of mean 0 and variance 1.

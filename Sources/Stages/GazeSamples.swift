@@ -1,11 +1,5 @@
 internal import StageKit
 
-/// A place in a frame: shares of its width and height from its upper left corner, in 0 to 1.
-struct GazePoint: Hashable, Sendable {
-  var x: Double
-  var y: Double
-}
-
 /// The frames of a collection that somebody looked at.
 struct GazeSamples: Sendable {
   struct Item: Sendable {
@@ -20,8 +14,8 @@ struct GazeSamples: Sendable {
     var item: Int
     /// Of the item's frames.
     var frame: Int
-    /// What was looked at, at least one.
-    var points: [GazePoint]
+    /// What was looked at, at least one: (x, y), shares of the frame's width and height in 0 to 1.
+    var points: [SIMD2<Double>]
   }
 
   let items: [Item]
@@ -105,19 +99,19 @@ struct GazeSamples: Sendable {
 /// Where somebody looked in one video, as places in its frames.
 private struct Looks {
   private let frames: [Int]
-  private let points: [GazePoint]
+  private let points: [SIMD2<Double>]
 
   init(_ file: FixationFile, geometry: FrameGeometry) {
-    let looks = file.points.compactMap { point -> (Int, GazePoint)? in
+    let looks = file.points.compactMap { point -> (Int, SIMD2<Double>)? in
       let (x, y) = geometry.place(x: point.x, y: point.y)
       guard (0...1).contains(x), (0...1).contains(y) else { return nil }
-      return (point.frame, GazePoint(x: x, y: y))
+      return (point.frame, SIMD2(x, y))
     }
     frames = looks.map(\.0)
     points = looks.map(\.1)
   }
 
-  func points(around frame: Int, window: Int) -> [GazePoint] {
+  func points(around frame: Int, window: Int) -> [SIMD2<Double>] {
     var (low, high) = (0, frames.count)
     while low < high {
       let middle = (low + high) / 2

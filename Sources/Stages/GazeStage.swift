@@ -14,7 +14,7 @@ internal import StageKit
 /// gaze before and after bridging), `gaze_bridged` (frames), `gaze_fixations` (how many, by the
 /// dispersion rule), `gaze_fixation_duration` (their mean, in seconds), `gaze_precision` (root mean
 /// square of the distance from point to point within fixations, as a share of the height).
-/// Source: Droste et al. (IPMI 2019), section 2; Salvucci & Goldberg (2000) for the dispersion rule;
+/// Source: Droste et al. (IPMI 2019); Salvucci & Goldberg (2000) for the dispersion rule;
 /// Holmqvist et al. (2012) for the precision.
 struct GazeStage: Stage {
   static let kind = "gaze"
@@ -54,8 +54,8 @@ struct GazeStage: Stage {
       "every", in: 1..., default: 8, unit: "frames",
       help: "a map for each n-th frame, from the first, that has gaze")
     dispersion = try options.number(
-      "dispersion", from: 0, to: 2, default: 0.1, unit: "of the height",
-      help: "scores: most of a fixation's width and height together; 0.1 is about 2 degrees")
+      "dispersion", from: 0, to: 2, default: 0.2, unit: "of the height",
+      help: "scores: most of a fixation's width and height together; 0.05 is about one degree")
     duration = try options.number(
       "duration", from: 0.001, to: 10, default: 0.1, unit: "s",
       help: "scores: least time from a fixation's first sample to its last")
@@ -118,7 +118,7 @@ struct GazeStage: Stage {
     let valid = gaze.samples.count { $0.position != nil }
     // Without frames there are all up to the gaze's last.
     let frames = set.map { Set($0.sourceFrames) }
-    let frameCount = frames?.count ?? (gaze.samples.last?.frame ?? -1) + 1
+    let frameCount = frames.map { Double($0.count) } ?? Double(gaze.samples.last?.frame ?? -1) + 1
     let known = track.points.filter { frames?.contains($0.frame) ?? true }
     let measuredCount = known.count { !$0.isBridged }
     let places = track.samples.map { $0.place * track.view.scale }
@@ -132,8 +132,8 @@ struct GazeStage: Stage {
         return (step * step).sum()
       }
     }
-    func share(_ part: Int, of whole: Int) -> Double? {
-      whole > 0 ? Double(part) / Double(whole) : nil
+    func share(_ part: Int, of whole: Double) -> Double? {
+      whole > 0 ? Double(part) / whole : nil
     }
     func mean(_ values: [Double]) -> Double? {
       values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
@@ -142,10 +142,11 @@ struct GazeStage: Stage {
       .init("dispersion", .number(dispersion)), .init("duration", .number(duration)),
     ]
     return [
-      .init(name: "gaze_valid", value: share(valid, of: gaze.samples.count), direction: .higher),
+      .init(
+        name: "gaze_valid", value: share(valid, of: Double(gaze.samples.count)), direction: .higher),
       .init(
         name: "gaze_off_picture",
-        value: share(track.droppedCount, of: track.droppedCount + track.samples.count),
+        value: share(track.droppedCount, of: Double(track.droppedCount + track.samples.count)),
         direction: .lower),
       .init(
         name: "gaze_frames", value: share(measuredCount, of: frameCount), direction: .higher),

@@ -40,9 +40,9 @@ struct GazeView {
 
 /// A gaze, cleaned: one point for each frame where it is known.
 ///
-/// Source: Droste et al. (IPMI 2019), section 2.1, and the same group's later papers: the average of
-/// the valid eyes of one time; points off the picture dropped; the geometric median of a frame's
-/// points; short gaps bridged.
+/// The average of the valid eyes of one time; points off the picture dropped; the geometric median of
+/// a frame's points; short gaps bridged.
+/// Source: Droste et al. (IPMI 2019), and the same group's later papers.
 struct GazeTrack {
   /// The average of the valid eyes of one time, in shares of the part (`GazeView`).
   struct Sample: Hashable {

@@ -6,7 +6,7 @@ internal import StageKit
 /// A frame counts where it has both: files of landmarks do not list frames without one. Distances are
 /// those on the screen, in shares of the long axis of the anatomy that the frame shows.
 /// Source: Droste et al., "Discovering salient anatomical landmarks by predicting human gaze"
-/// (ISBI 2020), section 3.
+/// (ISBI 2020).
 struct LandmarkComparison {
   /// A landmark, and the structure of its frame that is nearest to it.
   struct Match: Hashable {

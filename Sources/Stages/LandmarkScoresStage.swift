@@ -15,7 +15,7 @@ internal import StageKit
 /// with such a landmark); `landmarks_per_frame`. Each has the attributes `low` and `high`, the
 /// percentile interval of a bootstrap over items, and `items` and `frames`, how many counted.
 /// The table has a row for each class and structure, and one for each class with an empty structure.
-/// Source: Droste et al. (ISBI 2020), section 3.
+/// Source: Droste et al. (ISBI 2020); Efron & Tibshirani (1993) for the intervals.
 struct LandmarkScoresStage: Stage {
   static let kind = "landmark_scores"
   static let version = 1

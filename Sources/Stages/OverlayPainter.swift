@@ -46,8 +46,8 @@ struct OverlayPainter {
         colours: OverlayPainter.colours, opacity: opacity)
       canvas.image(image, in: place)
     }
-    // Marks grow with the picture.
-    let unit = max(place.width, place.height) / 320
+    // Marks grow with the picture, and stay legible in a small one.
+    let unit = max(0.75, max(place.width, place.height) / 320)
     canvas.clipped(to: place) {
       for structure in annotations.structures(atFrame: frame) {
         drawStructure(at: place.point(x: structure.x, y: structure.y), unit, on: canvas)
@@ -55,10 +55,7 @@ struct OverlayPainter {
       for landmark in annotations.landmarks(atFrame: frame) {
         drawLandmark(at: place.point(x: landmark.x, y: landmark.y), unit, on: canvas)
       }
-      for line in annotations.gazeTrail(atFrame: frame) {
-        let points = [line.from, line.to].map { place.point(x: $0.x, y: $0.y) }
-        canvas.line(points, Pen(Colour.white.opacity(0.8 * (1 - line.age)), width: 1.5 * unit))
-      }
+      drawTrail(annotations.gazeTrail(atFrame: frame), in: place, unit, on: canvas)
       if let gaze = annotations.gaze(atFrame: frame) {
         drawGaze(at: place.point(x: gaze.x, y: gaze.y), unit, on: canvas)
       }
@@ -76,6 +73,19 @@ struct OverlayPainter {
     let pen = Pen(
       .white, width: 2 * unit, edge: OverlayPainter.edge, edgeWidth: 0.75 * unit)
     canvas.plus(at: place, arm: 7 * unit, pen)
+  }
+
+  /// All edges come first, or each line's would lie over the one before.
+  private func drawTrail(
+    _ lines: [ScanAnnotations.TrailLine], in place: Rectangle, _ unit: Double, on canvas: Canvas
+  ) {
+    for (colour, width) in [(Colour.black.opacity(0.45), 3.0), (Colour.white.opacity(0.9), 1.5)] {
+      for line in lines {
+        let points = [line.from, line.to].map { place.point(x: $0.x, y: $0.y) }
+        let pen = Pen(colour.opacity(colour.opacity * (1 - line.age)), width: width * unit)
+        canvas.line(points, pen)
+      }
+    }
   }
 
   private func drawStructure(at place: Point, _ unit: Double, on canvas: Canvas) {

@@ -101,13 +101,13 @@ struct OverlayStage: Stage {
     guard set.count > 0 else {
       throw StageFailure("'\(set.path)' has no frames; expected at least one to draw")
     }
+    guard set.times.allSatisfy({ abs($0) < 1e9 }) else {
+      throw StageFailure("'\(set.path)' has times that are not finite or no seconds of a scan")
+    }
     for frame in 1..<max(1, set.count) where !(set.times[frame] >= set.times[frame - 1]) {
       throw StageFailure(
         "'\(set.path)' has frame \(frame) at \(set.times[frame]) s, after \(set.times[frame - 1]) s; "
           + "expected times that do not fall")
-    }
-    guard set.times[0].isFinite, set.times[set.count - 1].isFinite else {
-      throw StageFailure("'\(set.path)' has times that are not finite; expected seconds")
     }
     if let from, from >= set.times[set.count - 1] + set.secondsPerFrame {
       throw StageFailure(

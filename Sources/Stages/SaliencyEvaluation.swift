@@ -6,17 +6,15 @@ internal import StageKit
 struct SaliencyEvaluation {
   let held: GazeSamples
   let predictor: SaliencyPredictor
-  /// Of the maps' Gaussians, in cells.
-  let sigma: Double
+  /// From points to the maps of where somebody looked.
+  private let target: FixationMap
   private let targets: [[Float]]
 
-  init(on held: GazeSamples, by predictor: SaliencyPredictor, sigma: Double) {
+  init(on held: GazeSamples, by predictor: SaliencyPredictor, target: FixationMap) throws {
     self.held = held
     self.predictor = predictor
-    self.sigma = sigma
-    targets = held.samples.map {
-      GazeTarget.map(of: $0.points, grid: predictor.grid, sigma: sigma)
-    }
+    self.target = target
+    targets = try held.samples.map { try target.map(of: $0.points) }
   }
 
   private func logits() throws -> [[Float]] {
@@ -37,9 +35,11 @@ struct SaliencyEvaluation {
   /// The five scores of the model, under their names, and of the two baselines, as `static.kld` and
   /// `spectral_residual.kld`: means over all frames.
   ///
-  /// - Parameter mean: the map of where the training's viewers looked, whatever there was to see
-  func scores(mean: [Float]) throws -> [Scores.Metric] {
+  /// - Parameter training: whose mean map is the static baseline: where viewers look whatever there is
+  ///   to see
+  func scores(against training: GazeSamples) throws -> [Scores.Metric] {
     try predictor.refresh()
+    let mean = try mean(of: training)
     let grid = predictor.grid
     let maps = try attentionMaps(logits().flatMap(\.self), cells: grid[0] * grid[1])
     let residual = SpectralResidual(height: held.size[0], width: held.size[1], grid: grid)
@@ -64,7 +64,7 @@ extension SaliencyEvaluation {
       do {
         return try SaliencyScores(
           of: map(index), target: targets[index],
-          fixations: sample.points.map { GazeTarget.cell(of: $0, grid: predictor.grid) })
+          fixations: sample.points.map { target.cell(at: $0) })
       } catch {
         throw StageFailure(
           "frame \(sample.frame) of '\(held.items[sample.item].id)': \(error)")
@@ -85,5 +85,15 @@ extension SaliencyEvaluation {
       metric("auc_judd", .higher, \.aucJudd), metric("cc", .higher, \.cc),
       metric("sim", .higher, \.sim),
     ]
+  }
+
+  private func mean(of training: GazeSamples) throws -> [Float] {
+    var sum = [Double](repeating: 0, count: target.height * target.width)
+    for sample in training.samples {
+      for (cell, value) in try target.map(of: sample.points).enumerated() {
+        sum[cell] += Double(value)
+      }
+    }
+    return sum.map { Float($0 / Double(training.samples.count)) }
   }
 }

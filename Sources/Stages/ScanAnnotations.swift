@@ -6,6 +6,14 @@ struct ScanAnnotations {
   /// A share of a frame's width and height, from its upper left corner.
   typealias Place = (x: Double, y: Double)
 
+  /// A piece of the way of the gaze.
+  struct TrailLine {
+    var from: Place
+    var to: Place
+    /// As a share of the trail: 0 new to 1 old.
+    var age: Double
+  }
+
   /// Paths; `nil` where an input is not connected.
   struct Paths {
     var maps: String?
@@ -47,17 +55,17 @@ struct ScanAnnotations {
     }
     landmarks = Dictionary(grouping: found ?? [], by: \.frame).sorted { $0.key < $1.key }
       .map { frame, landmarks in
-        (
-          frame,
-          landmarks.map {
-            (($0.x + 0.5) / Double($0.grid[1]), ($0.y + 0.5) / Double($0.grid[0]))
-          }
-        )
+        let places = landmarks.map {
+          (x: ($0.x + 0.5) / Double($0.grid[1]), y: ($0.y + 0.5) / Double($0.grid[0]))
+        }
+        return (frame, places.filter(ScanAnnotations.isShown))
       }
     fixations = try paths.fixations.map { try FixationFile(path: $0).points } ?? []
     structures = Dictionary(
       grouping: try paths.truth.map { try TruthFile(path: $0).structures } ?? [], by: \.frame
-    ).mapValues { $0.map { set.geometry.place(x: $0.x, y: $0.y) } }
+    ).mapValues {
+      $0.map { set.geometry.place(x: $0.x, y: $0.y) }.filter(ScanAnnotations.isShown)
+    }
     labels = try paths.labels.map { try LabelFile(path: $0) }
     hasLandmarks = paths.landmarks != nil
     hasGaze = paths.fixations != nil
@@ -97,16 +105,16 @@ struct ScanAnnotations {
     return place(fixations[index])
   }
 
-  /// The way of the gaze up to a frame: lines from older to newer places, with their age as a share
-  /// of the trail, 0 new to 1 old.
-  func gazeTrail(atFrame frame: Int) -> [(from: Place, to: Place, age: Double)] {
+  /// The way of the gaze up to a frame, older lines first.
+  func gazeTrail(atFrame frame: Int) -> [TrailLine] {
     let source = set.sourceFrames[frame]
     guard trail > 0, var index = newest(at: source, in: fixations, \.frame) else { return [] }
-    var lines: [(from: Place, to: Place, age: Double)] = []
+    var lines: [TrailLine] = []
     while index > 0, fixations[index - 1].frame >= source - trail {
       let (from, to) = (fixations[index - 1], fixations[index])
       if to.frame - from.frame <= ScanAnnotations.longestGap {
-        lines.append((place(from), place(to), Double(source - to.frame) / Double(trail)))
+        let age = Double(source - to.frame) / Double(trail)
+        lines.append(TrailLine(from: place(from), to: place(to), age: age))
       }
       index -= 1
     }
@@ -117,6 +125,10 @@ struct ScanAnnotations {
   func structures(atFrame frame: Int) -> [Place] { structures[set.sourceFrames[frame]] ?? [] }
 
   func label(atFrame frame: Int) -> String? { labels?.label(ofFrame: set.sourceFrames[frame]) }
+
+  private static func isShown(_ place: Place) -> Bool {
+    (0...1).contains(place.x) && (0...1).contains(place.y)
+  }
 
   private func place(_ point: FixationFile.Point) -> Place {
     set.geometry.place(x: point.x, y: point.y)
@@ -130,10 +142,17 @@ struct ScanAnnotations {
     }
     // A file from elsewhere says nothing of the picture, and has its own grid there.
     let says = maps.geometry != FrameGeometry(sourceSize: maps.grid)
-    guard !says || maps.geometry.crop == set.geometry.crop else {
+    guard
+      !says
+        || maps.geometry.crop == set.geometry.crop
+          && maps.geometry.sourceSize == set.geometry.sourceSize
+    else {
+      func words(_ geometry: FrameGeometry) -> String {
+        "the part \(geometry.crop) of a picture of \(geometry.sourceSize) pixels"
+      }
       throw StageFailure(
-        "'\(maps.path)' shows the part \(maps.geometry.crop) of its video, the frames of "
-          + "'\(set.path)' show \(set.geometry.crop); expected maps of these frames")
+        "'\(maps.path)' shows \(words(maps.geometry)), the frames of '\(set.path)' show "
+          + "\(words(set.geometry)); expected maps of these frames")
     }
     var before = -1
     for (index, frame) in maps.frameIndex.enumerated() {

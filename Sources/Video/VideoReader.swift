@@ -22,6 +22,8 @@ public final class VideoReader {
   public private(set) var framesRead = 0
   /// When the current frame is shown, in seconds after the first frame.
   public private(set) var timeSeconds = 0.0
+  /// The unit in which the container counts time.
+  public let secondsPerTick: Double
   /// What was damaged, where the reader was told not to throw: at most the first hundred places.
   public private(set) var damages: [VideoError] = []
 
@@ -31,7 +33,6 @@ public final class VideoReader {
   private let packet: Packet
   private let frame: Frame
   private let streamIndex: Int32
-  private let secondsPerTick: Double
   private var firstTick: Int64?
   private var packetsRead = 0
   private var isDrained = false

@@ -59,6 +59,18 @@ struct RemuxTests {
     try expectClose(cine.frames, expected)
   }
 
+  @Test("a crop of red, green and blue in planes shows the part of the whole")
+  func crop() throws {
+    let (cine, _, path) = try remuxed("jpeg_rgb")
+    let reader = try VideoReader(path: path)
+    let scaler = GreyScaler(
+      GreyFormat(height: 20, width: 30, crop: Crop(top: 7, left: 9, height: 20, width: 30)))
+    _ = try reader.next()
+    let part = try reader.withGreyFrame(scaler) { Array($0) }
+    let whole = (7..<27).flatMap { cine.frames[0][$0 * 64 + 9..<$0 * 64 + 39] }
+    #expect(zip(part, whole).allSatisfy { abs(Int($0) - Int($1)) <= 1 })
+  }
+
   @Test("JPEG whose black is white is decoded, since no player would know")
   func inverse() throws {
     let (cine, _, _) = try remuxed("jpeg_inverse")

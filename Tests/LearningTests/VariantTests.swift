@@ -62,7 +62,9 @@ extension LearningTests {
         let key = "\(test.name).\(parameter.name)"
         if parameter.isLearnt {
           let gradient = try #require(try parameter.gradient())
-          expectClose(gradient, try goldens.values("\(key).grad"), "\(key).grad")
+          // float32, through up to fifty batch norms over few cells.
+          expectClose(
+            gradient, try goldens.values("\(key).grad"), "\(key).grad", tolerance: 2e-4)
         } else {
           expectClose(try parameter.values(), try goldens.values("\(key).after"), key)
         }

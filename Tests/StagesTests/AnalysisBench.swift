@@ -16,11 +16,12 @@ struct AnalysisBench {
 
   /// Runs the kind and returns its events.
   ///
+  /// - Parameter checkpoints: a folder that outlives the job
   /// - Throws: `Failure` with the stage's own words
   @discardableResult
   func run(
     _ kind: String, options: [String: Value] = [:], inputs: [String: JobInput],
-    sources: String? = nil, cpus: Int = 1
+    sources: String? = nil, cpus: Int = 1, checkpoints: String? = nil
   ) async throws -> [JobEvent] {
     if FileManager.default.fileExists(atPath: folder) {
       try FileManager.default.removeItem(atPath: folder)
@@ -29,7 +30,7 @@ struct AnalysisBench {
     let version = allStages.first { $0.kind == kind }?.version ?? 0
     let job = JobDescription(
       kind: kind, version: version, options: options, inputs: inputs, items: nil, sources: sources,
-      folder: folder, checkpointFolder: folder + "/checkpoint", cpus: cpus)
+      folder: folder, checkpointFolder: checkpoints ?? folder + "/checkpoint", cpus: cpus)
     let well = try await Worker.run(job, stages: allStages)
     let events = try String(contentsOfFile: JobLayout(folder: folder).events, encoding: .utf8)
       .split(separator: "\n")

@@ -161,6 +161,27 @@ import Testing
     #expect(none["gaze_precision"] == .some(nil) && none["gaze_fixation_duration"] == .some(nil))
   }
 
+  @Test("two eyes at 90 Hz give the places that independent code finds, all steps together")
+  func agrees() async throws {
+    let bench = try AnalysisBench()
+    let golden = try StageGoldens.read().cleanGaze
+    let path = bench.scratch.path + "/frames.safetensors"
+    func text(_ numbers: [Int]) -> String { numbers.map { "\($0)" }.joined(separator: ",") }
+    try SafetensorsWriter.write(
+      [
+        .init("times", [0.0], shape: [1]),
+        .init("frames", [UInt8](repeating: 0, count: 63), shape: [1, 7, 9]),
+      ], metadata: ["source_size": text(golden.size), "crop": text(golden.crop)], to: path)
+    let found = try await run(bench, Self.gaze(golden.rows.map { $0.map(\.text) }), frames: path)
+    #expect(found.fixations.count == golden.fixations.count)
+    #expect(found.fixations.contains { $0[3] == "1" })
+    for (row, expected) in zip(found.fixations, golden.fixations) {
+      #expect(row[0] == "\(Int(expected[0]))" && row[3] == "\(Int(expected[3]))")
+      #expect(isClose(Double(row[1]) ?? .nan, expected[1], absolute: 1e-7), "frame \(row[0])")
+      #expect(isClose(Double(row[2]) ?? .nan, expected[2], absolute: 1e-7), "frame \(row[0])")
+    }
+  }
+
   @Test("the same gaze gives the same bytes")
   func bytes() async throws {
     let bench = try AnalysisBench()
@@ -213,6 +234,16 @@ import Testing
     } throws: {
       "\($0)".contains(problem) && "\($0)".contains("gaze.tsv")
     }
+  }
+
+  @Test("a frame of any number is a frame")
+  func farFrame() async throws {
+    let bench = try AnalysisBench()
+    let rows = [0, Int.max].map { ["\($0)", "0.0", "both", "0.5", "0.5", "1"] }
+    let found = try await run(bench, Self.gaze(rows))
+    #expect(found.fixations.map { $0[0] } == ["0", "\(Int.max)"])
+    let share = try #require(found.scores["gaze_frames"] ?? nil)
+    #expect(share > 0 && share < 1e-18)
   }
 
   @Test("a missing column, an empty file and a frame out of order are errors")

@@ -78,6 +78,34 @@ import Testing
     #expect(rows.count == 6 && rows[1].hasPrefix("Femur,,2,0.5,2,0.5,"))
   }
 
+  @Test("three items together score as numpy says")
+  func agrees() async throws {
+    let bench = try AnalysisBench()
+    let golden = try StageGoldens.read().landmarkScores
+    let header = landmarks([])
+    let own = golden.items.enumerated().map { number, item in
+      let lines = item.landmarks.map {
+        "0,0.0,0,0,1,1,0.0,0.0,1.0,\(Int($0[0])),\($0[1]),\($0[2]),600,800\n"
+      }
+      return ("\(number)", header + lines.joined())
+    }
+    let truths = golden.items.enumerated().map { number, item in
+      let rows = item.truth.map {
+        [$0[0].text, "A", $0[4].text, $0[1].text, $0[2].text, $0[3].text]
+      }
+      return ("\(number)", truth(rows))
+    }
+    let found = try await run(bench, own, truths, options: ["within": .number(golden.within)])
+    for (name, expected) in [
+      ("landmark_distance", golden.landmarkDistance),
+      ("landmark_distance_mean", golden.landmarkDistanceMean),
+      ("landmarks_within", golden.landmarksWithin), ("structures_found", golden.structuresFound),
+      ("landmarks_per_frame", golden.landmarksPerFrame),
+    ] {
+      #expect(isClose(try #require(found[name] ?? nil), expected, relative: 1e-12), "\(name)")
+    }
+  }
+
   @Test("the share within and what is found follow the option within")
   func within() async throws {
     let bench = try AnalysisBench()

@@ -42,7 +42,7 @@ struct OverlayBench {
   /// Maps of one peak each, in an otherwise empty grid.
   func maps(
     frames: [Int64], peaks: [(row: Int, column: Int)], grid: [Int] = [7, 9],
-    times: [Double]? = nil, peak: Float = 0.5
+    times: [Double]? = nil, peak: Float = 0.5, metadata: [String: String] = [:]
   ) throws -> String {
     var values: [Float] = []
     for place in peaks {
@@ -55,7 +55,7 @@ struct OverlayBench {
         .init("frame_index", frames, shape: [frames.count]),
         .init("times", times ?? frames.map { Double($0) / 25 }, shape: [frames.count]),
         .init("maps", values, shape: [frames.count] + grid),
-      ], [:], "maps")
+      ], metadata, "maps")
   }
 
   private func write(

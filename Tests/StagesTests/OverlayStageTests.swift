@@ -87,6 +87,26 @@ struct OverlayStageTests {
     #expect(isGrey(truth.sheet.pixel(x: Self.cell.x + 150, y: Self.cell.y + 100), 60))
   }
 
+  @Test("the gaze has a trail over what is known of the last 0.4 s, with no line across a gap")
+  func trail() async throws {
+    let overlay = try OverlayBench()
+    for (before, isLit) in [(5, true), (4, false), (0, false)] {
+      let drawn = try await overlay.draw(
+        [
+          "frames": try overlay.frames([60], sourceFrames: [10]),
+          "fixations": try overlay.fixations(
+            [(0, 0.5, 0.1), (4, 0.5, 0.1), (5, 0.2, 0.5), (10, 0.8, 0.5)].filter {
+              $0.0 == 10 || $0.0 == before
+            }),
+        ], ["sheet_side": 720])
+      let middle = drawn.sheet.pixel(x: Self.cell.x + 360, y: Self.cell.y + 280)
+      let above = drawn.sheet.pixel(x: Self.cell.x + 468, y: Self.cell.y + 168)
+      #expect(isGrey(above, 60))
+      #expect((middle[0] > 200) == isLit, "\(before): \(middle)")
+      #expect(drawn.sheet.pixel(x: Self.cell.x + 576, y: Self.cell.y + 280) == [255, 255, 255])
+    }
+  }
+
   @Test("a caption changes pixels in its own lines alone")
   func captions() async throws {
     let overlay = try OverlayBench()
@@ -180,6 +200,8 @@ struct OverlayStageTests {
     #expect(try await levels(["labels": labels], 4) == [1, 10, 19, 22])
     #expect(try await levels(["labels": labels], 6) == [1, 4, 10, 15, 19, 22])
     #expect(try await levels(["labels": labels], 2) == [10, 22])
+    let tied = try overlay.labels([(0, 4, "a"), (5, 6, "b"), (7, 11, "c"), (12, 16, "d")])
+    #expect(try await levels(["labels": tied], 2) == [2, 20])
     let maps = try overlay.maps(
       frames: [0, 8, 16], peaks: [(0, 0), (0, 0), (0, 0)])
     #expect(try await levels(["maps": maps], 2) == [0, 16])
@@ -259,6 +281,9 @@ struct OverlayStageTests {
       await refusal(["frames": try overlay.frames([1], times: [.nan])]),
       "times that are not finite")
     expect(
+      await refusal(["frames": try overlay.frames([1, 2], times: [0, 1e300])]),
+      "times that are not finite")
+    expect(
       await refusal(["maps": try overlay.maps(frames: [2], peaks: [(0, 0)])]),
       "is for frame 2; '\(frames)' has 2 frames: they are of another scan")
     expect(
@@ -267,6 +292,11 @@ struct OverlayStageTests {
     expect(
       await refusal(["maps": try overlay.maps(frames: [1, 0], peaks: [(0, 0), (0, 0)])]),
       "is for frame 0, after one for 1; expected rising frames")
+    expect(
+      await refusal([
+        "maps": try overlay.maps(
+          frames: [0], peaks: [(0, 0)], metadata: ["source_size": "56,72", "crop": "1,2,30,40"])
+      ]), "shows the part [1, 2, 30, 40] of a picture of [56, 72] pixels, the frames of")
     for peak in [Float.nan, -1, .infinity] {
       expect(
         await refusal(["maps": try overlay.maps(frames: [0], peaks: [(0, 0)], peak: peak)]),

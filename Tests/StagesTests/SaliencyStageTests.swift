@@ -64,3 +64,184 @@ import Testing
     }
   }
 }
+
+@Suite("saliency by a network", .serialized) struct NetworkSaliencyTests {
+  /// A model of frames of [40, 48] pixels.
+  private func model(_ bench: GazeBench) async throws -> String {
+    try await bench.train(bench.films(2, frames: 8), ["epochs": 1])
+    return try bench.bench.keep("model", as: "model.safetensors")
+  }
+
+  private func frames(_ bench: GazeBench, _ id: String = "new", count: Int = 37) throws -> String {
+    try bench.film(id, frames: count).frames
+  }
+
+  private func failure(_ body: () async throws -> Void) async -> String {
+    do { try await body() } catch { return "\(error)" }
+    return "no error"
+  }
+
+  private func sources(_ bench: GazeBench, _ paths: [String]) throws -> String {
+    let digest = Digest(of: Data()).hex
+    return try bench.bench.scratch.write(
+      IndexFile(columns: JobLayout.sourceColumns, rows: paths.map { [$0, digest, "1", $0] }).text,
+      to: "sources.tsv")
+  }
+
+  @Test("maps sum to 1 on an eighth of the frames, in the same bytes for any number of processors")
+  func maps() async throws {
+    let bench = try GazeBench()
+    let (model, frames) = (try await model(bench), try frames(bench))
+    let inputs = ["frames": JobInput.one(path: frames), "model": .one(path: model)]
+    var seen: [Data] = []
+    for cpus in [1, 3] {
+      try await bench.bench.run("saliency", options: ["method": "vam"], inputs: inputs, cpus: cpus)
+      seen.append(try bench.bytes("maps"))
+    }
+    #expect(seen[0] == seen[1])
+    let set = try SafetensorsFile(path: bench.bench.path("maps"))
+    let maps = try set.tensor("maps", of: Float.self, rank: 3)
+    #expect(maps.shape == [37, 5, 6])
+    for map in 0..<37 {
+      #expect(abs(maps.withRow(map) { $0.reduce(0) { $0 + Double($1) } } - 1) < 1e-5)
+    }
+    #expect(set.metadata["method"] == "vam")
+    #expect(set.metadata["precision"] == "float32")
+    #expect(maps.withRow(0) { Array($0) } != maps.withRow(36) { Array($0) })
+  }
+
+  @Test("a frame's map does not depend on the frames beside it")
+  func alone() async throws {
+    let bench = try GazeBench()
+    let (model, frames) = (try await model(bench), try frames(bench))
+    let inputs = ["frames": JobInput.one(path: frames), "model": .one(path: model)]
+    func maps(_ every: Int) async throws -> MappedTensor<Float> {
+      try await bench.bench.run(
+        "saliency", options: ["method": "vam", "every": .integer(every)], inputs: inputs)
+      let path = try bench.bench.keep("maps", as: "maps-\(every)")
+      return try SafetensorsFile(path: path).tensor("maps", of: Float.self, rank: 3)
+    }
+    let (all, some) = (try await maps(1), try await maps(9))
+    #expect(some.shape[0] == 5)
+    for index in 0..<5 {
+      #expect(some.withRow(index) { Array($0) } == all.withRow(9 * index) { Array($0) })
+    }
+  }
+
+  @Test("a file of the user serves as well as the input, with or without metadata")
+  func weights() async throws {
+    let bench = try GazeBench()
+    let (model, frames) = (try await model(bench), try frames(bench))
+    try await bench.bench.run(
+      "saliency", options: ["method": "vam"],
+      inputs: ["frames": .one(path: frames), "model": .one(path: model)])
+    let expected = try bench.bytes("maps")
+    // As Python's save_file writes it: weights alone.
+    let file = try SafetensorsFile(path: model)
+    let plain = bench.bench.scratch.path + "/plain.safetensors"
+    try SafetensorsWriter.write(
+      file.entries.map { entry in
+        entry.type == .i64
+          ? .init(entry.name, try file.tensor(entry.name, of: Int64.self).array, shape: entry.shape)
+          : .init(entry.name, try file.tensor(entry.name, of: Float.self).array, shape: entry.shape)
+      }, to: plain)
+    for path in [model, plain] {
+      try await bench.bench.run(
+        "saliency", options: ["method": "vam", "weights": .string(path)],
+        inputs: ["frames": .one(path: frames)], sources: try sources(bench, [path]))
+      #expect(try bench.bytes("maps") == expected)
+    }
+  }
+
+  @Test("neither model nor weights, both, and a folder are refused")
+  func whichModel() async throws {
+    let bench = try GazeBench()
+    let (model, frames) = (try await model(bench), try frames(bench))
+    let input = ["frames": JobInput.one(path: frames)]
+    let both = input.merging(["model": .one(path: model)]) { $1 }
+    let one = try sources(bench, [model])
+    func run(_ options: [String: Value], _ inputs: [String: JobInput], _ sources: String?) async
+      -> String
+    {
+      await failure {
+        try await bench.bench.run("saliency", options: options, inputs: inputs, sources: sources)
+      }
+    }
+    #expect(
+      await run(["method": "vam"], input, nil)
+        == "method vam needs a network: connect the input 'model' to saliency_train, or name a "
+        + "safetensors file in the option 'weights'")
+    #expect(
+      await run(["method": "vam", "weights": "w"], both, one)
+        == "both the input 'model' and the option 'weights' ('w') are given; expected one")
+    #expect(
+      await run(["method": "vam", "weights": "w"], input, try sources(bench, [model, frames]))
+        == "option 'weights' names 'w', which holds 2 files; expected one safetensors file")
+    #expect(
+      await run(["weights": "w"], input, one).hasPrefix(
+        "option 'weights' is given, and method is spectral_residual"))
+    #expect(
+      await run(["method": "vam", "grid": [14, 18]], both, nil)
+        == "option 'grid' is [14, 18], and the network's maps of frames of [40, 48] pixels are "
+        + "[5, 6]; leave it out")
+  }
+
+  @Test("frames of another size are refused with both sizes")
+  func otherSize() async throws {
+    var bench = try GazeBench()
+    let model = try await model(bench)
+    bench.width = 56
+    let frames = try frames(bench)
+    #expect(
+      await failure {
+        try await bench.bench.run(
+          "saliency", options: ["method": "vam"],
+          inputs: ["frames": .one(path: frames), "model": .one(path: model)])
+      }
+        == "'\(frames)' has frames of [40, 56] pixels, and the model was trained on [40, 48]; decode "
+        + "with size [40, 48], or train on frames of [40, 56]")
+  }
+
+  @Test("a missing or an extra tensor is named, and so is another network")
+  func badModels() async throws {
+    let bench = try GazeBench()
+    let (model, frames) = (try await model(bench), try frames(bench))
+    let file = try SafetensorsFile(path: model)
+    typealias Named = (name: String, value: SafetensorsWriter.TensorValue)
+    let tensors: [Named] = try file.entries.map { entry in
+      (
+        entry.name,
+        entry.type == .i64
+          ? .init(entry.name, try file.tensor(entry.name, of: Int64.self).array, shape: entry.shape)
+          : .init(entry.name, try file.tensor(entry.name, of: Float.self).array, shape: entry.shape)
+      )
+    }
+    func failure(_ tensors: [Named], _ metadata: [String: String] = [:]) async throws
+      -> String
+    {
+      let path = bench.bench.scratch.path + "/bad.safetensors"
+      try SafetensorsWriter.write(tensors.map(\.value), metadata: metadata, to: path)
+      return await self.failure {
+        try await bench.bench.run(
+          "saliency", options: ["method": "vam"],
+          inputs: ["frames": .one(path: frames), "model": .one(path: path)])
+      }
+    }
+    #expect(
+      try await failure(tensors.filter { $0.name != "layer3.0.bn1.weight" })
+        .hasSuffix("'layer3.0.bn1.weight' is missing; expected F32 [32]"))
+    #expect(
+      try await failure(tensors + [("fc.bias", .init("fc.bias", [Float(1)], shape: [1]))])
+        .hasSuffix("'fc.bias' F32 [1] is not part of the network"))
+    #expect(
+      try await failure(tensors.filter { $0.name != "conv1.weight" })
+        .contains("has no tensor 'conv1.weight'"))
+    #expect(
+      try await failure(tensors, ["network": "resnet3d"])
+        .contains("holds the network 'resnet3d'; expected 'saliency_vam'"))
+    #expect(
+      try await failure(tensors, ["width": "wide"]).contains(
+        "has 'wide' as width; expected a number")
+    )
+  }
+}

@@ -88,6 +88,19 @@ struct VideoWriterTests {
     }
   }
 
+  @Test("luma is that of ITU-R BT.601", arguments: VideoWriter.Codec.allCases)
+  func luma(codec: VideoWriter.Codec) throws {
+    let scratch = try Scratch()
+    try writeColours(codec, to: scratch.path + "/clip")
+    let (frames, _) = try greyFrames(scratch.path + "/clip", GreyFormat(height: 48, width: 64))
+    for (place, colour) in zip([(16, 12), (48, 12), (16, 36), (48, 36)], Self.quarters) {
+      let parts = colour.map { Double($0) }
+      let expected = 0.299 * parts[0] + 0.587 * parts[1] + 0.114 * parts[2]
+      let found = Double(frames[2][place.1 * 64 + place.0])
+      #expect(isClose(found, expected, absolute: 3), "\(found), not \(expected)")
+    }
+  }
+
   @Test("the same colours are the same bytes", arguments: VideoWriter.Codec.allCases)
   func deterministicColours(codec: VideoWriter.Codec) throws {
     let scratch = try Scratch()
