@@ -3,6 +3,8 @@
 
     torch_saliency_vam.py make FRAMES MODEL COUNT        frames [COUNT, 112, 144], random weights
     torch_saliency_vam.py predict FRAMES MODEL MAPS      maps [COUNT, 14, 18] as a file of numpy's
+    torch_saliency_vam.py check MAPS OURS                the largest difference of a cell, as a share
+                                                         of its map's maximum
 
 `predict` prints its seconds, from opening the files to the maps, after two batches to warm up; and
 the version of PyTorch with the faster of its two memory layouts.
@@ -144,9 +146,17 @@ def predict(frames, model, maps):
     print(best[0], f"{torch.__version__}:{best[1]}")
 
 
+def check(maps, ours):
+    theirs, ours = np.load(maps), load_file(ours)["maps"].numpy()
+    share = np.abs(theirs - ours).max((1, 2)) / theirs.max((1, 2))
+    print(share.max(), torch.__version__)
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     if sys.argv[1] == "make":
         make(sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    elif sys.argv[1] == "check":
+        check(*sys.argv[2:4])
     else:
         predict(*sys.argv[2:5])

@@ -38,13 +38,7 @@ struct NetworkSaliency {
     case (let weights?, true):
       throw StageFailure(
         "both the input 'model' and the option 'weights' ('\(weights)') are given; expected one")
-    case (let weights?, false):
-      guard context.sources.count == 1 else {
-        throw StageFailure(
-          "option 'weights' names '\(weights)', which holds \(context.sources.count) files; expected "
-            + "one safetensors file")
-      }
-      return context.sources[0].path
+    case (let weights?, false): return try SaliencyModel.file(of: weights, in: context)
     }
   }
 }

@@ -46,6 +46,7 @@ struct SaliencyTrainStage: Stage {
   private let precision: Precision
   private let validation: Double
   private let checkpointEvery: Int
+  private let weights: String?
 
   init(options: inout OptionReader) throws(Diagnostic) {
     every = try options.integer(
@@ -81,6 +82,8 @@ struct SaliencyTrainStage: Stage {
     checkpointEvery = try options.integer(
       "checkpoint_every", in: 1..., default: 50, unit: "steps",
       help: "from one checkpoint to the next")
+    weights = try options.filesIfGiven(
+      "weights", help: "a safetensors file of the network, which is scored and not trained further")
   }
 
   func run(in context: StageContext) async throws {
@@ -89,34 +92,38 @@ struct SaliencyTrainStage: Stage {
     context.log(
       "\(training.samples.count) frames of \(training.groups.count) groups to train on, "
         + "\(held.samples.count) of \(held.groups.count) held out")
-    let model = try SaliencyModel(width: width, groups: groups, size: all.size, seed: seed)
+    let model = try model(ofFrames: all.size, in: context)
     let backend = try OneDNNBackend(threads: threads)
     let type = try precision.resolved(on: backend)
     let grid = SaliencyVAM.grid(ofFrames: all.size)
     let target = FixationMap(height: grid[0], width: grid[1], sigma: sigma)
-    let batches = GazeBatches(samples: training, seed: seed, size: batch, target: target)
-    let trainer = try trainer(of: model.network, on: batches, type: type, backend: backend, context)
-    let evaluation = try SaliencyEvaluation(
+    let judge = try SaliencyEvaluation(
       on: held,
-      by: try SaliencyPredictor(
+      by: SaliencyPredictor(
         model.network, size: all.size, batch: min(batch, held.samples.count), type: type,
         on: backend), target: target)
-
-    let steps = epochs * batches.stepsPerEpoch
-    let end = try trainer.run(
-      shouldStop: { context.shouldStop }, evaluate: { ["held_out": try evaluation.loss()] }
-    ) { event in
-      report(event, of: steps, in: context)
+    var epochs: [TrainingEvent.Epoch] = []
+    if weights == nil {
+      let batches = GazeBatches(samples: training, seed: seed, size: batch, target: target)
+      let trainer = try trainer(
+        of: model.network, on: batches, type: type, backend: backend, context)
+      epochs = try train(
+        trainer, steps: self.epochs * batches.stepsPerEpoch, judge: judge, in: context)
     }
-    guard end.isComplete else {
-      throw StageFailure(
-        "stopped after \(end.steps) of \(steps) steps; run it again to take it up from there")
-    }
-    try write(end.epochs, to: context.path(SaliencyTrainStage.curves))
-    let metrics = try evaluation.scores(against: training)
+    try write(epochs, to: context.path(SaliencyTrainStage.curves))
+    let metrics = try judge.scores(against: training)
     context.log(comparison(of: metrics))
     try Scores(metrics).write(to: SaliencyTrainStage.scores, in: context)
     try model.save(to: context.path(SaliencyTrainStage.model), options: description)
+  }
+
+  private func model(ofFrames size: [Int], in context: StageContext) throws -> SaliencyModel {
+    guard let weights else {
+      return try SaliencyModel(width: width, groups: groups, size: size, seed: seed)
+    }
+    let model = try SaliencyModel(path: SaliencyModel.file(of: weights, in: context))
+    try model.check(frameSize: size, of: "frames")
+    return model
   }
 
   // MARK: Data
@@ -177,6 +184,25 @@ struct SaliencyTrainStage: Stage {
     ) { results, targets in
       Verdict(try mapDivergence(results[0], targets: targets, cells: cells))
     }
+  }
+
+  /// From the first step or a checkpoint to the last one.
+  ///
+  /// - Throws: `StageFailure` where it was stopped before
+  private func train(
+    _ trainer: Trainer<GazeBatches>, steps: Int, judge: SaliencyEvaluation,
+    in context: StageContext
+  ) throws -> [TrainingEvent.Epoch] {
+    let end = try trainer.run(
+      shouldStop: { context.shouldStop }, evaluate: { ["held_out": try judge.loss()] }
+    ) { event in
+      report(event, of: steps, in: context)
+    }
+    guard end.isComplete else {
+      throw StageFailure(
+        "stopped after \(end.steps) of \(steps) steps; run it again to take it up from there")
+    }
+    return end.epochs
   }
 
   private func report(_ event: TrainingEvent, of steps: Int, in context: StageContext) {

@@ -79,13 +79,13 @@ struct GazeBench {
   @discardableResult
   func train(
     _ films: (frames: JobInput, fixations: JobInput), _ changes: [String: Value] = [:],
-    roles: String? = nil, checkpoints: String? = nil
+    roles: String? = nil, checkpoints: String? = nil, sources: String? = nil
   ) async throws -> [JobEvent] {
     var inputs = ["frames": films.frames, "fixations": films.fixations]
     if let roles { inputs["roles"] = .one(path: roles) }
     return try await bench.run(
       "saliency_train", options: GazeBench.options.merging(changes) { $1 }, inputs: inputs,
-      checkpoints: checkpoints)
+      sources: sources, checkpoints: checkpoints)
   }
 
   func bytes(_ port: String) throws -> Data {

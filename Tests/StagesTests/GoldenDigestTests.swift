@@ -16,12 +16,17 @@ struct GoldenDigestTests {
     .deletingLastPathComponent().appending(path: "Goldens/stages/digests.tsv")
     .path(percentEncoded: false)
 
+  /// oneDNN chooses the order of its sums by the processor's caches too: trainings have equal bytes on
+  /// one type of processor alone, which their own tests look at.
+  private static let trained: Set = ["saliency_train"]
+
   @Test("equal inputs give the bytes that are on record, unless the kind has a new version")
   func digests() async throws {
     let found = try await chain()
     // The same bytes again, with another number of processors.
     #expect(try await chain(cpus: 2) == found)
-    #expect(Set(found.map(\.kind)) == Set(allStages.map { $0.kind }), "a kind has no golden digest")
+    let kinds = Set(found.map(\.kind)).union(GoldenDigestTests.trained)
+    #expect(kinds == Set(allStages.map { $0.kind }), "a kind has no golden digest")
 
     let recording = ProcessInfo.processInfo.environment["FATHOM_RECORD_GOLDENS"] == "1"
     let text = (try? String(contentsOfFile: Self.file, encoding: .utf8)) ?? ""

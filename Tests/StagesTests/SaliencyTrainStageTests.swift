@@ -76,6 +76,31 @@ import Testing
         || log == "24 frames of 1 groups to train on, 8 of 1 held out")
   }
 
+  @Test("weights of the user are scored without a step, and written as they are")
+  func scoresWeights() async throws {
+    let bench = try GazeBench()
+    let films = try bench.films(4, frames: 8)
+    try await bench.train(films, ["epochs": 2])
+    let (scores, curves) = (try bench.bytes("scores"), try bench.bench.text("curves"))
+    let model = try bench.bench.keep("model", as: "model.safetensors")
+    let sources = try bench.bench.scratch.write(
+      IndexFile(
+        columns: JobLayout.sourceColumns, rows: [["m", Digest(of: Data()).hex, "1", model]]
+      ).text, to: "sources.tsv")
+    let events = try await bench.train(films, ["weights": "m"], sources: sources)
+    #expect(try bench.bytes("scores") == scores)
+    #expect(
+      try bench.bench.text("curves") == curves.split(separator: "\n")[0] + "\n")
+    #expect(!events.contains { $0.event == .progress })
+    func weights(_ path: String) throws -> [[Float]] {
+      let file = try SafetensorsFile(path: path)
+      return try file.entries.filter { $0.type == .f32 }.map {
+        try file.tensor($0.name, of: Float.self).array
+      }
+    }
+    #expect(try weights(bench.bench.path("model")) == weights(model))
+  }
+
   // MARK: Bad input
 
   private func failure(_ body: () async throws -> Void) async -> String {
