@@ -173,6 +173,23 @@ struct RemuxTests {
     }
   }
 
+  @Test("an announced number of frames that no memory holds is refused before it is believed")
+  func manyFrames() throws {
+    for (name, frames) in [("grey", "6 "), ("jpeg", "4 ")] {
+      var bytes = try Data(contentsOf: URL(fileURLWithPath: golden("\(name).dcm")))
+      let tag = Data(
+        [0x28, 0x00, 0x08, 0x00] + Array("IS".utf8) + [0x02, 0x00] + Array(frames.utf8))
+      let place = try #require(bytes.range(of: tag))
+      let announced = Array("2000000000".utf8)
+      bytes.replaceSubrange(
+        place, with: Data([0x28, 0x00, 0x08, 0x00] + Array("IS".utf8) + [10, 0] + announced))
+      let error = #expect(throws: DICOMError.self) {
+        try remuxDICOM(from: try cut(bytes, to: bytes.count), to: scratch.path + "/out.mkv")
+      }
+      #expect(error?.code == .truncated)
+    }
+  }
+
   private func cut(_ whole: Data, to length: Int) throws -> String {
     let path = scratch.path + "/cut.dcm"
     try whole.prefix(length).write(to: URL(fileURLWithPath: path))
