@@ -26,15 +26,15 @@ setup:
 build: setup
 	swift build -c release --static-swift-stdlib $(CHECK)
 
-# Without CLIPS it runs on small clips that it makes itself.
+# Without CLIPS it runs the paper's pipeline on scans that it simulates.
 run: build
 ifeq ($(strip $(CLIPS)),)
-	$(FATHOM) run Pipelines/examples/shapes.yaml
-	$(FATHOM) run Pipelines/clips.yaml
+	$(FATHOM) run Pipelines/explainability.yaml
+	@echo "pictures: Artifacts/latest/explainability/pictures"
 else
 	$(FATHOM) run Pipelines/clips.yaml -S 'clips=$(CLIPS)'
-endif
 	@column -t -s, < Artifacts/latest/clips/table/csv 2>/dev/null || cat Artifacts/latest/clips/table/csv
+endif
 
 # Format, one release build, all tests, the small end-to-end run.
 test: lint onednn-headers build unit end-to-end
@@ -59,7 +59,7 @@ sanitize: setup
 	export FATHOM_TESTS=LearningTests TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/sanitizers/threads.txt; \
 	  swift test --scratch-path .build-thread --sanitize thread --filter LearningTests
 
-# make bench SUITE=runner|decode|learning|saliency [CLIPS=DIR]: one part beside its peers, in turn, in one run.
+# make bench SUITE=runner|decode|learning|saliency|scale [CLIPS=DIR]: one part beside its peers, in turn.
 bench: build
 	Benchmarks/$(SUITE) $(FATHOM) '$(CLIPS)'
 

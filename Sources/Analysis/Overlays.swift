@@ -1,10 +1,12 @@
 /// Finds what is drawn over the picture: text, rulers, markers, logos.
 ///
 /// Outside the fan, whatever is brighter than black and still. Inside, bright pixels that stay still
-/// while the picture around them moves (or is black), and that stand out from it sharply; tissue
-/// that is still has still tissue around it. Of each group of still, bright pixels the ring of
-/// 2 to 3 pixels around decides: at least 60 % of it change by 6 levels, and by more than twice what
-/// the group does, or are black; and the group is at least 40 levels brighter than the ring.
+/// while the picture around them moves, and that stand out from it sharply; tissue that is still has
+/// still tissue around it. Of each group of still, bright pixels the ring of 2 to 3 pixels around
+/// decides. The group must be at least 40 levels brighter than the ring. It is drawn where at least
+/// 60 % of the ring change by 6 levels, and by more than twice what the group does, or stay below a
+/// third of the group's level; or where something drawn is near, within 2 % of the picture's shorter
+/// side: a line of text is read as a whole.
 /// - Parameter fan: which pixels belong to the fan
 /// - Returns: the pixels, with a margin of 2 for soft edges; `nil` where the picture does not move
 ///   and nothing can be told
@@ -20,10 +22,38 @@ public func overlays(in maps: TemporalMaps, fan: BinaryMap) -> BinaryMap? {
   var found = BinaryMap(height: maps.height, width: maps.width) { still.bits[$0] && !fan.bits[$0] }
   let inside = BinaryMap(height: maps.height, width: maps.width) { still.bits[$0] && fan.bits[$0] }
   var surroundings = Surroundings(maps: maps, black: black)
-  for component in inside.components() where surroundings.standOut(component) {
-    for pixel in component { found.bits[pixel] = true }
+  var pending: [[Int]] = []
+  for group in inside.components() {
+    switch surroundings.verdict(on: group) {
+    case .drawn: for pixel in group { found.bits[pixel] = true }
+    case .sharp: pending.append(group)
+    case .tissue: break
+    }
   }
+  join(&pending, to: &found)
   return found.dilated(2)
+}
+
+/// Adds the groups near what is found, and those near them, until none is left.
+private func join(_ pending: inout [[Int]], to found: inout BinaryMap) {
+  let reach = max(4, min(found.height, found.width) / 50)
+  var count = -1
+  while count != pending.count {
+    count = pending.count
+    let sums = BinaryMap.Sums(found)
+    pending.removeAll { group in
+      let rows = group.map { $0 / found.width }
+      let columns = group.map { $0 % found.width }
+      guard let top = rows.min(), let bottom = rows.max(), let left = columns.min(),
+        let right = columns.max(),
+        sums.count(
+          rows: max(0, top - reach)..<min(found.height, bottom + reach + 1),
+          columns: max(0, left - reach)..<min(found.width, right + reach + 1)) > 0
+      else { return false }
+      for pixel in group { found.bits[pixel] = true }
+      return true
+    }
+  }
 }
 
 /// What lies around groups of pixels.
@@ -41,17 +71,25 @@ private struct Surroundings {
     around = near
   }
 
-  /// Whether a group stands out sharply from a ring around it that moves or is black.
-  mutating func standOut(_ component: [Int]) -> Bool {
+  enum Verdict {
+    case drawn
+    /// Stands out sharply, from what hardly moves.
+    case sharp
+    case tissue
+  }
+
+  mutating func verdict(on component: [Int]) -> Verdict {
     group += 1
     mark(component, within: 1, in: \.near)
     let ring = mark(component, within: 3, in: \.around).filter { near[$0] != group }
-    guard !ring.isEmpty else { return false }
+    let level = mean(component)
+    guard !ring.isEmpty, level >= mean(ring) + 40 else { return .tissue }
     let trembling = component.reduce(0) { $0 + maps.range($1) } / component.count
+    let dark = max(black + 8, Int(level / 3))
     let free = ring.count {
-      maps.range($0) >= max(6, 2 * trembling + 4) || Int(maps.high[$0]) < black + 8
+      maps.range($0) >= max(6, 2 * trembling + 4) || Int(maps.high[$0]) < dark
     }
-    return free * 10 >= ring.count * 6 && mean(component) >= mean(ring) + 40
+    return free * 10 >= ring.count * 6 ? .drawn : .sharp
   }
 
   private func mean(_ pixels: [Int]) -> Double {

@@ -45,13 +45,16 @@ public final class DICOMFile {
           + "expected at least one, of 1 to 16384 a side")
     }
     format = try PixelFormat(info, palette: DICOMFile.palette(handle), path: path)
-    timing = FrameTiming(info, vector: DICOMFile.frameTimes(handle), frames: frames)
     millimetresPerPixel =
       info.delta_x_cm > 0 && info.delta_y_cm > 0
       ? [10 * info.delta_y_cm, 10 * info.delta_x_cm] : nil
     hasBurntInText = info.burnt_in < 0 ? nil : info.burnt_in == 1
     isEncapsulated = info.is_encapsulated == 1
-    guard isEncapsulated else {
+    if isEncapsulated {
+      fragmentSizes = (0..<info.fragments).map { fathom_dicom_fragment_size(handle, $0) }
+      fragmentsOfFrame = try DICOMFile.join(
+        fragmentSizes, frames: frames, handle: handle, path: path)
+    } else {
       (fragmentSizes, fragmentsOfFrame) = ([], [])
       let needed = frames * format.frameBytes(height: height, width: width)
       guard info.native_bytes >= needed else {
@@ -60,11 +63,9 @@ public final class DICOMFile {
           message: "its pixel data have \(info.native_bytes) bytes; \(frames) frames of "
             + "\(height)x\(width) pixels need \(needed)")
       }
-      return
     }
-    fragmentSizes = (0..<info.fragments).map { fathom_dicom_fragment_size(handle, $0) }
-    fragmentsOfFrame = try DICOMFile.join(
-      fragmentSizes, frames: frames, handle: handle, path: path)
+    // Only now is it known that there are as many frames as the file announces.
+    timing = FrameTiming(info, vector: DICOMFile.frameTimes(handle), frames: frames)
   }
 
   /// The bytes of a frame as the file holds them: a compressed stream, or native samples.

@@ -37,10 +37,10 @@ enum BodySections {
     for side in [-1.0, 1] {
       let tilt = -18 * side
       shapes += [
-        .ellipse(side * 12.5, 9.5, 8.2, 6.4, degrees: tilt, .soft(-18)).rim(1.1, .soft(5))
+        .ellipse(side * 12.5, 9, 9.2, 7, degrees: tilt, .soft(-25)).rim(1.2, .soft(6))
           .deep(9).named(side < 0 ? "kidney" : "kidney_far"),
-        .ellipse(side * 11.5, 9.5, 4.4, 2.6, degrees: tilt, .soft(4)).deep(8),
-        .ellipse(side * 11, 9.5, 2.6, 1.5, .fluid).deep(7),
+        .ellipse(side * 11.5, 9, 4.6, 2.8, degrees: tilt, .soft(5)).deep(8),
+        .ellipse(side * 11, 9, 2.8, 1.5, .fluid).deep(7),
       ]
     }
     shapes.append(.ellipse(0, 5.4, 2.2, 2.2, .fluid).rim(0.4, .soft(4)).deep(40))

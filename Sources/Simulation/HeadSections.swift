@@ -37,9 +37,9 @@ enum HeadSections {
 
   static let lips = Section(
     shapes: [
-      .ellipse(0, 3, 20, 21, .soft(-9)).rim(1.2, .soft(6)).deep(20),
-      .ellipse(-11, -2, 5.5, 5, .soft(-4)).deep(12),
-      .ellipse(11, -2, 5.5, 5, .soft(-4)).deep(12),
+      .ellipse(0, 3, 20, 21, .soft(-14)).rim(1.2, .soft(6)).deep(20),
+      .ellipse(-11, -2, 5.5, 5, .soft(-8)).deep(12),
+      .ellipse(11, -2, 5.5, 5, .soft(-8)).deep(12),
       .ellipse(0, -8, 7.5, 5.5, .soft(1)).rim(1, .soft(10)).deep(9).named("nose"),
       .ellipse(-3, -7.5, 1.7, 1.3, .fluid).deep(6),
       .ellipse(3, -7.5, 1.7, 1.3, .fluid).deep(6),

@@ -33,11 +33,12 @@ public struct Patient: Sendable {
     var random = Patient.random(settings, name, "patient")
     scale = random.uniform(settings.scale)
     wall = random.uniform(settings.wall)
-    // The picture is set as deep as the fetus needs, or deeper.
+    // The picture is set as deep as the fetus needs, rarely much deeper.
+    let deepest = settings.depth.upperBound
     let needed = Patient.middle(wall: wall, scale: scale) + 32 * scale + 4
-    let depths = settings.depth
-    depth = random.uniform(
-      min(max(depths.lowerBound, needed), depths.upperBound)...depths.upperBound)
+    let least = min(max(settings.depth.lowerBound, needed), deepest)
+    let surplus = random.uniform()
+    depth = least + (deepest - least) * surplus * surplus
     // Deep pictures are made with low frequencies: at most 55 dB are lost on the way.
     let highest = min(settings.frequency.upperBound, 550 / depth)
     frequency = random.uniform(

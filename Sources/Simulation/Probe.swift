@@ -1,4 +1,3 @@
-internal import CSimulation
 internal import Foundation
 
 /// The polar grid of a convex probe: 160 lines of 1024 samples by default, over 64° from a radius of

@@ -24,6 +24,7 @@ final class Renderer {
   private(set) var amplitude: [Float]
   private var attenuation: [Float]
   private var region: [Int32]
+  private var owned: [Float]
   private var splats: [Float]
   private var row: [Float]
   private var bins: [UInt32]
@@ -46,6 +47,7 @@ final class Renderer {
     let cells = probe.lines * probe.samples
     amplitude = [Float](repeating: 0, count: cells)
     attenuation = amplitude
+    owned = amplitude
     grey = amplitude
     region = [Int32](repeating: 0, count: cells)
     splats = [Float](repeating: 0, count: 2 * cells)
@@ -84,20 +86,20 @@ final class Renderer {
 
   /// Soft tissue of the mother is what nothing else covers.
   private func paint(_ shapes: [Shape], _ grid: inout csim_grid) {
-    let cells = amplitude.count
     let tissue = Renderer.linear(-8)
     amplitude.withUnsafeMutableBufferPointer { $0.update(repeating: tissue) }
     attenuation.withUnsafeMutableBufferPointer { $0.update(repeating: 0.55) }
     region.withUnsafeMutableBufferPointer { $0.update(repeating: Int32(csim_mother)) }
     let kernels = shapes.map(Renderer.kernel)
     csim_paint(&grid, kernels, Int32(kernels.count), &amplitude, &attenuation, &region)
-    precondition(amplitude.count == cells)
   }
 
   private func scatter(_ scene: Scene, _ grid: inout csim_grid) {
     splats.withUnsafeMutableBufferPointer { $0.update(repeating: 0) }
     let (first, second) = (Float(cos(scene.mixing)), Float(sin(scene.mixing)))
     for body in scene.bodies {
+      csim_select(
+        Int32(region.count), Renderer.owner(body.owner), region, amplitude, &owned)
       let motion = body.motion
       let (c, s) = (motion.scale * cos(motion.angle), motion.scale * sin(motion.angle))
       let x0 = motion.x - c * body.origin.x + s * body.origin.z
@@ -117,11 +119,11 @@ final class Renderer {
               var scatterers = csim_scatterers(
                 x: x.baseAddress, z: z.baseAddress, g1: g1.baseAddress, g2: g2.baseAddress,
                 xx: Float(c), xz: Float(-s), x0: Float(x0), zx: Float(s), zz: Float(c),
-                z0: Float(z0), first: first, second: second, region: Renderer.owner(body.owner))
+                z0: Float(z0), first: first, second: second)
               for run in runs {
                 csim_splat(
                   &grid, &scatterers, run.lowerBound, run.upperBound, Float(2 / probe.wavelength),
-                  amplitude, region, &splats)
+                  owned, &splats)
               }
             }
           }

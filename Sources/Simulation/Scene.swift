@@ -1,4 +1,3 @@
-internal import CSimulation
 internal import Foundation
 
 /// What one frame cuts: the shapes where they lie now, and how the scatterers of each body have moved.

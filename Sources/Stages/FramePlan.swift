@@ -85,15 +85,14 @@ struct FramePlan {
   private static func maps(
     of picture: Crop, selection: FrameSelection, reader: VideoReader
   ) throws -> TemporalMaps? {
-    let scaler = GreyScaler(
-      GreyFormat(height: picture.height, width: picture.width, crop: picture))
+    let peaks = ColourPeaks(picture)
     var sample = TemporalSample(height: picture.height, width: picture.width)
     var kept = 0
     while kept < selection.maximumFrames, try reader.next() {
       let copies = selection.copies(of: reader, kept: kept)
       guard copies > 0 else { continue }
       kept += copies
-      try sample.offer { try reader.withGreyFrame(scaler) { Array($0) } }
+      try sample.offer { () throws(VideoError) in try reader.levels(peaks) }
     }
     return sample.maps()
   }

@@ -77,6 +77,8 @@ struct GazeReading {
 
 /// The gaze files of an import: one for each video, or tables that name the video in each row.
 ///
+/// A file belongs to the video of the same path without extension, or without several of them.
+///
 /// Columns: `time` after the first frame, or `frame` from 0; `x` and `y`, or those of the left and the
 /// right eye; `valid` (1 or 0, true or false), or that of each eye. Where there is no such column an
 /// empty position is a lost sample.
@@ -104,16 +106,17 @@ struct ImportedGaze {
     let byStem = Dictionary(grouping: videos, by: ImportedGaze.stem)
     let others = Set(known.subtracting(sources.map(\.id)).map(ImportedGaze.stem))
     for source in sources {
-      let stem = ImportedGaze.stem(source.id)
-      if let own = byStem[stem] {
+      let stems = ImportedGaze.stems(source.id)
+      if let own = stems.lazy.compactMap({ byStem[$0] }).first {
         for video in own {
           if let other = files.updateValue(source, forKey: video) {
             problems.leaveOut(
               video,
-              "'\(video)' has two gaze files, '\(other.id)' and '\(source.id)'; narrow 'gaze'")
+              "'\(video)' has two gaze files, '\(other.id)' and '\(source.id)'; narrow 'gaze'"
+            )
           }
         }
-      } else if !others.contains(stem) {
+      } else if stems.allSatisfy({ !others.contains($0) }) {
         try addTable(source, of: Set(videos), known, &problems)
       }
     }
@@ -145,6 +148,15 @@ struct ImportedGaze {
   }
 
   private static func stem(_ path: String) -> String { (path as NSString).deletingPathExtension }
+
+  /// What a video of the same name could be called: `scan.left.tsv` may belong to `scan.left` or `scan`.
+  private static func stems(_ path: String) -> [String] {
+    Array(
+      sequence(first: stem(path)) {
+        let shorter = stem($0)
+        return shorter == $0 ? nil : shorter
+      })
+  }
 
   /// The gaze of one video, in order of time.
   ///

@@ -177,7 +177,7 @@ extension SimulateStage {
     settings.frequency = try range(
       "f0", settings.frequency, 1...15, "MHz", "of the probe, from and to", &options)
     settings.depth = try range(
-      "depth", settings.depth, 40...168, "mm", "that a line reaches, from and to", &options)
+      "depth", settings.depth, 40...165, "mm", "that a line reaches, from and to", &options)
     settings.scale = try range(
       "scale", settings.scale, 0.5...1.6, "of 20 weeks' size", "the fetus, from and to", &options)
     settings.wall = try range(

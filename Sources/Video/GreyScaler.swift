@@ -62,7 +62,7 @@ public final class GreyScaler {
     var planes = frame.pointee.data
     var size = (height: Int(frame.pointee.height), width: Int(frame.pointee.width))
     if let crop = format.crop {
-      try GreyScaler.move(&planes.0, of: frame, to: crop, path: path, number: number)
+      try GreyScaler.move(&planes, of: frame, to: crop, path: path, number: number)
       size = (crop.height, crop.width)
     }
     let context = try context(
@@ -132,13 +132,18 @@ public final class GreyScaler {
     }
   }
 
-  /// Moves the first plane's start to the corner of a crop.
+  private typealias Planes = (
+    UnsafeMutablePointer<UInt8>?, UnsafeMutablePointer<UInt8>?, UnsafeMutablePointer<UInt8>?,
+    UnsafeMutablePointer<UInt8>?, UnsafeMutablePointer<UInt8>?, UnsafeMutablePointer<UInt8>?,
+    UnsafeMutablePointer<UInt8>?, UnsafeMutablePointer<UInt8>?
+  )
+
+  /// Moves the start of luma, or of RGB in one or several planes, to the corner of a crop.
   ///
-  /// The other planes stay: libswscale reads chroma for no grey picture. Of RGB in several
-  /// planes it would.
+  /// Chroma stays: libswscale reads it for no grey picture.
   private static func move(
-    _ plane: inout UnsafeMutablePointer<UInt8>?, of frame: UnsafeMutablePointer<AVFrame>,
-    to crop: Crop, path: String, number: Int
+    _ planes: inout Planes, of frame: UnsafeMutablePointer<AVFrame>, to crop: Crop, path: String,
+    number: Int
   ) throws(VideoError) {
     let (height, width) = (Int(frame.pointee.height), Int(frame.pointee.width))
     guard crop.top >= 0, crop.left >= 0, crop.height > 0, crop.width > 0,
@@ -149,19 +154,22 @@ public final class GreyScaler {
         message: "the crop (top \(crop.top), left \(crop.left), \(crop.height) high, "
           + "\(crop.width) wide) leaves the picture, which is \(height) high and \(width) wide")
     }
+    let unfit = UInt64(AV_PIX_FMT_FLAG_BITSTREAM | AV_PIX_FMT_FLAG_BAYER)
     guard let descriptor = av_pix_fmt_desc_get(AVPixelFormat(frame.pointee.format))?.pointee,
-      descriptor.flags & UInt64(AV_PIX_FMT_FLAG_BITSTREAM | AV_PIX_FMT_FLAG_BAYER) == 0,
-      descriptor.flags & UInt64(AV_PIX_FMT_FLAG_RGB) == 0
-        || descriptor.flags & UInt64(AV_PIX_FMT_FLAG_PLANAR) == 0,
-      descriptor.comp.0.plane == 0
+      descriptor.flags & unfit == 0
     else {
       throw VideoError(
         code: .badCrop, path: path, frame: number,
         message: "frames of this pixel format cannot be cropped; convert the file or drop the crop")
     }
-    let step = Int(descriptor.comp.0.step)
-    plane = plane.map {
-      $0 + crop.top * Int(frame.pointee.linesize.0) + crop.left * step
-    }
+    let column = crop.left * Int(descriptor.comp.0.step)
+    let strides = frame.pointee.linesize
+    let isRGB = descriptor.flags & UInt64(AV_PIX_FMT_FLAG_RGB) != 0
+    let isPlanar = descriptor.flags & UInt64(AV_PIX_FMT_FLAG_PLANAR) != 0
+    planes.0 = planes.0.map { $0 + crop.top * Int(strides.0) + column }
+    guard isRGB, isPlanar else { return }
+    planes.1 = planes.1.map { $0 + crop.top * Int(strides.1) + column }
+    planes.2 = planes.2.map { $0 + crop.top * Int(strides.2) + column }
+    planes.3 = planes.3.map { $0 + crop.top * Int(strides.3) + column }
   }
 }

@@ -94,6 +94,14 @@ public final class VideoReader {
     return try scaler.withPixels(body)
   }
 
+  /// The strongest colour of each pixel of the current frame, `[height, width]` of the part.
+  ///
+  /// - Throws: `VideoError` of code `badCrop`
+  public func levels(_ peaks: ColourPeaks) throws(VideoError) -> [UInt8] {
+    precondition(framesRead > 0, "no frame has been decoded yet")
+    return try peaks.levels(of: frame.pointer, path: path, number: framesRead - 1)
+  }
+
   /// Whether the luma of the current frame spans 0 to 255 rather than 16 to 235.
   public var isFullRange: Bool { GreyScaler.isFullRange(frame.pointer) }
 

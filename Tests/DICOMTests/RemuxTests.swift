@@ -59,6 +59,18 @@ struct RemuxTests {
     try expectClose(cine.frames, expected)
   }
 
+  @Test("a crop of red, green and blue in planes shows the part of the whole")
+  func crop() throws {
+    let (cine, _, path) = try remuxed("jpeg_rgb")
+    let reader = try VideoReader(path: path)
+    let scaler = GreyScaler(
+      GreyFormat(height: 20, width: 30, crop: Crop(top: 7, left: 9, height: 20, width: 30)))
+    _ = try reader.next()
+    let part = try reader.withGreyFrame(scaler) { Array($0) }
+    let whole = (7..<27).flatMap { cine.frames[0][$0 * 64 + 9..<$0 * 64 + 39] }
+    #expect(zip(part, whole).allSatisfy { abs(Int($0) - Int($1)) <= 1 })
+  }
+
   @Test("JPEG whose black is white is decoded, since no player would know")
   func inverse() throws {
     let (cine, _, _) = try remuxed("jpeg_inverse")
@@ -158,6 +170,23 @@ struct RemuxTests {
           try remuxDICOM(from: path, to: scratch.path + "/out.mkv")
         }
       }
+    }
+  }
+
+  @Test("an announced number of frames that no memory holds is refused before it is believed")
+  func manyFrames() throws {
+    for (name, frames) in [("grey", "6 "), ("jpeg", "4 ")] {
+      var bytes = try Data(contentsOf: URL(fileURLWithPath: golden("\(name).dcm")))
+      let tag = Data(
+        [0x28, 0x00, 0x08, 0x00] + Array("IS".utf8) + [0x02, 0x00] + Array(frames.utf8))
+      let place = try #require(bytes.range(of: tag))
+      let announced = Array("2000000000".utf8)
+      bytes.replaceSubrange(
+        place, with: Data([0x28, 0x00, 0x08, 0x00] + Array("IS".utf8) + [10, 0] + announced))
+      let error = #expect(throws: DICOMError.self) {
+        try remuxDICOM(from: try cut(bytes, to: bytes.count), to: scratch.path + "/out.mkv")
+      }
+      #expect(error?.code == .truncated)
     }
   }
 

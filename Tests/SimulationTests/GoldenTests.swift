@@ -78,7 +78,9 @@ struct GoldenTests {
     let none = strengths.map { _ in Float(17) }
     var scatterers = csim_scatterers(
       x: nil, z: nil, g1: nil, g2: nil, xx: 0, xz: -1, x0: 2, zx: 1, zz: 0, z0: 5, first: 0.8,
-      second: 0, region: Int32(csim_mother))
+      second: 0)
+    var owned = amplitude
+    csim_select(Int32(owned.count), Int32(csim_mother), region, amplitude, &owned)
     x.withUnsafeBufferPointer { x in
       z.withUnsafeBufferPointer { z in
         strengths.withUnsafeBufferPointer { strengths in
@@ -86,8 +88,7 @@ struct GoldenTests {
             (scatterers.x, scatterers.z) = (x.baseAddress, z.baseAddress)
             (scatterers.g1, scatterers.g2) = (strengths.baseAddress, none.baseAddress)
             csim_splat(
-              &grid, &scatterers, 0, Int32(x.count), Float(2 / probe.wavelength), amplitude, region,
-              &splats)
+              &grid, &scatterers, 0, Int32(x.count), Float(2 / probe.wavelength), owned, &splats)
           }
         }
       }

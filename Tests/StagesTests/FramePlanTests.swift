@@ -113,6 +113,32 @@ struct FramePlanTests {
     #expect(drawn > scene.lettersInside.count + scene.lettersOutside.count)
   }
 
+  @Test("a mark of a dark colour, as dark in luma as the grain, is found by its colour")
+  func coloured() async throws {
+    let path = bench.scratch.path + "/blue.mkv"
+    let writer = try VideoWriter(
+      path: path, codec: .ffv1, height: scene.height, width: scene.width, framesPerSecond: 25,
+      pixels: .colour)
+    for time in 0..<12 {
+      let grey = scene.frame(time, letters: false)
+      try writer.append(
+        grey.indices.flatMap {
+          scene.lettersInside.contains($0) ? [0, 0, 250] : [grey[$0], grey[$0], grey[$0]]
+        })
+    }
+    try writer.finish()
+    let (plain, _, _) = try await decode(path, [:])
+    let (clean, info, _) = try await decode(path, ["overlays": "remove"])
+    func mean(_ set: FrameSet) -> Double {
+      let frame = pixels(set, 6)
+      return Double(scene.lettersInside.reduce(0) { $0 + Int(frame[$1]) })
+        / Double(scene.lettersInside.count)
+    }
+    #expect(mean(plain) < 40 && abs(mean(clean) - 80) < 12)
+    guard case .integer(let drawn)? = info["overlay_pixels"] else { return #expect(Bool(false)) }
+    #expect(drawn >= scene.lettersInside.count)
+  }
+
   @Test("a clip that does not move keeps its overlays, and says so")
   func nothingMoves() async throws {
     let path = try clip(Array(repeating: 0, count: 8))

@@ -39,6 +39,17 @@ struct ImportedGazeTests {
     #expect(try ImportBench.info(run)["gaze"] == 1)
   }
 
+  @Test("a gaze file may have two extensions; the nearest video counts")
+  func twoExtensions() async throws {
+    let run = try await bench.run(
+      ["gaze": ["**/*.gaze.csv"]],
+      files: ["x/a.gaze.csv": Self.good, "x/a.b.gaze.csv": "time,x,y\n0,0.25,0.5\n"],
+      clips: ["x/a.mkv": 2, "x/a.b.mkv": 2])
+    #expect(run.failure == nil)
+    #expect(try run.text("gaze", "x/a.mkv").hasSuffix("0\t0.0\tboth\t0.5\t0.5\t1\n"))
+    #expect(try run.text("gaze", "x/a.b.mkv").hasSuffix("0\t0.0\tboth\t0.25\t0.5\t1\n"))
+  }
+
   @Test("pixels become shares, milliseconds seconds, and names those of fathom")
   func unitsAndNames() async throws {
     let run = try await run(

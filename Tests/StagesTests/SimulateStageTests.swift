@@ -93,6 +93,44 @@ struct SimulateStageTests {
     for (id, digest) in other { #expect(digest != first[id], "\(id)") }
   }
 
+  /// Which of the classes a scan shows is 50 % chance where each of two scans shows half of them.
+  @Test("no scan is longer than another, and its size in bytes does not tell what it shows")
+  func fileProperties() async throws {
+    let scratch = try Scratch()
+    let run = try await run(
+      [
+        "patients": 20, "frames": 6, "size": [84, 108], "lines": 64, "samples": 256,
+        "density": 3, "codec": "h264", "seed": 3,
+      ], scratch, cpus: 2)
+    var scans: [(patient: Substring, size: Double, classes: Set<String>)] = []
+    for id in run.order["videos"] ?? [] {
+      let path = try #require(run.collections["videos"]?[id])
+      let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int
+      let labels = try LabelFile(path: #require(run.collections["labels"]?[id]))
+      #expect(labels.segments.last?.frames?.upperBound == 41)
+      scans.append((id.prefix(3), Double(try #require(size)), Set(labels.segments.map(\.label))))
+    }
+    let classes = Set(scans.flatMap(\.classes)).subtracting(["BACKGROUND"])
+    #expect(classes.count == 13)
+    var (hits, count) = (0, 0)
+    for name in classes {
+      for held in scans {
+        // The nearer of two means over the other patients.
+        func mean(_ shows: Bool) -> Double {
+          let sizes = scans.filter {
+            $0.patient != held.patient && $0.classes.contains(name) == shows
+          }.map(\.size)
+          return sizes.reduce(0, +) / Double(sizes.count)
+        }
+        let guess = abs(held.size - mean(true)) < abs(held.size - mean(false))
+        hits += guess == held.classes.contains(name) ? 1 : 0
+        count += 1
+      }
+    }
+    let accuracy = Double(hits) / Double(count)
+    #expect(accuracy < 0.6, "\(accuracy)")
+  }
+
   @Test("fewer planes make shorter scans")
   func planes() async throws {
     let scratch = try Scratch()

@@ -53,14 +53,17 @@ void csim_attenuate(
 typedef struct {
   const float *x, *z, *g1, *g2;
   float xx, xz, x0, zx, zz, z0, first, second;
-  int32_t region;
 } csim_scatterers;
 
-// Adds scatterers [from, to) to iq, complex [samples][lines], each shared out to four cells.
-// turns: phase per mm of range, in turns (2 / wavelength).
+// The amplitudes of cells whose region has one of the bits of `mask`, 0 in the others.
+void csim_select(
+    int32_t count, int32_t mask, const int32_t *region, const float *amplitude, float *selected);
+
+// Adds scatterers [from, to) to iq, complex [samples][lines], each times the amplitude of its cell and
+// shared out to four cells. turns: phase per mm of range, in turns (2 / wavelength).
 void csim_splat(
     const csim_grid *grid, const csim_scatterers *scatterers, int32_t from, int32_t to,
-    float turns, const float *amplitude, const int32_t *region, float *iq);
+    float turns, const float *amplitude, float *iq);
 
 // Spreads iq by taps[0 ... reach] (symmetric) along the range, and then by weights
 // [samples][9] (symmetric, up to reaches[sample]) across the lines. `row` has room for
