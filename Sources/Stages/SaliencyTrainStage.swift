@@ -37,6 +37,7 @@ struct SaliencyTrainStage: Stage {
   private let sigma: Double
   private let width: Double
   private let groups: Int
+  private let rotation: Double
   private let epochs: Int
   private let batch: Int
   private let rate: Double
@@ -64,6 +65,9 @@ struct SaliencyTrainStage: Stage {
     groups = try options.integer(
       "groups", in: 1..., default: 16,
       help: "of the 3x3 convolutions; a divisor of 64 · width channels")
+    rotation = try options.number(
+      "rotation", from: 0, to: 180, default: 0, unit: "degrees",
+      help: "frames are turned by up to so much to either side; the paper turns none")
     epochs = try options.integer(
       "epochs", in: 1..., default: 8, unit: "epochs",
       help: "passes over the frames; the last quarter at a tenth of the rate")
@@ -105,7 +109,8 @@ struct SaliencyTrainStage: Stage {
         on: backend), target: target)
     var epochs: [TrainingEvent.Epoch] = []
     if weights == nil {
-      let batches = GazeBatches(samples: training, seed: seed, size: batch, target: target)
+      let batches = GazeBatches(
+        samples: training, seed: seed, size: batch, target: target, rotation: rotation)
       let trainer = try trainer(
         of: model.network, on: batches, type: type, backend: backend, context)
       epochs = try train(
@@ -253,7 +258,8 @@ struct SaliencyTrainStage: Stage {
   private var description: Value {
     .map([
       .init("every", .integer(every)), .init("window", .integer(window)),
-      .init("sigma", .number(sigma)), .init("epochs", .integer(epochs)),
+      .init("sigma", .number(sigma)), .init("rotation", .number(rotation)),
+      .init("epochs", .integer(epochs)),
       .init("batch", .integer(batch)), .init("rate", .number(rate)),
       .init("decay", .number(decay)), .init("seed", .integer(seed)),
       .init("threads", .integer(threads)), .init("precision", .string(precision.rawValue)),

@@ -20,7 +20,7 @@ import Testing
   private func batches(_ samples: GazeSamples, seed: Int = 0) -> GazeBatches {
     GazeBatches(
       samples: samples, seed: seed, size: 4,
-      target: FixationMap(height: 20, width: 24, sigma: 0.5))
+      target: FixationMap(height: 20, width: 24, sigma: 0.5), rotation: 30)
   }
 
   @Test("a window adds the points of the frames around, and no others")
@@ -65,8 +65,8 @@ import Testing
   }
 
   /// The disc is the brightest thing in a picture without squares.
-  @Test("points move with the picture through crops and flips")
-  func pointsFollow() throws {
+  @Test("points move with the picture through crops, flips and turns", arguments: [0, 30, 180])
+  func pointsFollow(rotation: Double) throws {
     let (height, width) = (40, 48)
     let folder = try Scratch()
     var pixels = [UInt8](repeating: 10, count: height * width)
@@ -82,7 +82,7 @@ import Testing
       fixations: [("one", gaze)], groups: [:], every: 1, window: 0)
     let batches = GazeBatches(
       samples: samples, seed: 3, size: 16,
-      target: FixationMap(height: height, width: width, sigma: 1))
+      target: FixationMap(height: height, width: width, sigma: 1), rotation: rotation)
     let batch = try batches.batch(at: 0)
     var places: Set<Int> = []
     for frame in 0..<16 {
