@@ -64,7 +64,7 @@ import Testing
     let bench = try GazeBench()
     let roles = RolesFile(
       (0..<4).map {
-        .init(item: "film_\($0)", group: $0 == 0 ? "a" : "b", role: "pretrain", fold: nil)
+        .init(item: "film_\($0)", group: $0 == 0 ? "a" : "b", role: .pretrain, fold: nil)
       })
     let path = bench.bench.scratch.path + "/roles.tsv"
     try roles.write(to: path)
