@@ -125,7 +125,7 @@ struct ScanTests {
     guard meant == "bfloat16" else { return }
     try await bench.run("vam", "-S", "precision=float32", expecting: ["vam"])
     #expect(
-      try await bench.why("vam")["with.precision"]?["old"]?.text?.contains("bfloat16") == true)
+      try await bench.why("vam")["with.precision"]?["old"]?.text.contains("bfloat16") == true)
   }
 
   @Test("scores of the model and of both baselines, and of landmarks, are recorded")
