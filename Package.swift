@@ -96,9 +96,6 @@ let package = Package(
       name: "learning-step", dependencies: ["Learning"], path: "Benchmarks/learning-step",
       swiftSettings: swift),
     .executableTarget(
-      name: "saliency-step", dependencies: ["Learning"], path: "Benchmarks/saliency-step",
-      swiftSettings: swift),
-    .executableTarget(
       name: "train-tiny", dependencies: ["Learning"], path: "docs/examples/train-tiny",
       swiftSettings: swift),
 

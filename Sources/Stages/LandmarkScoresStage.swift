@@ -6,7 +6,7 @@ internal import StageKit
 /// Compares landmarks with the true structures of simulated videos.
 ///
 /// Items of `landmarks` are joined with those of `truth` by id, the last column of their keys. Only
-/// frames with truth and at least one landmark count. Distances are those on the screen (the width of
+/// frames with truth and at least one landmark count, but for those of the labels in `without`. Distances are those on the screen (the width of
 /// the picture is taken by its aspect), to the nearest structure of the frame, as shares of the
 /// anatomy's long axis.
 ///
@@ -37,6 +37,7 @@ struct LandmarkScoresStage: Stage {
   static let level = 0.95
 
   let within: Double
+  let leftOut: [String]
   let role: String
   let resamples: Int
   let seed: Int
@@ -45,6 +46,9 @@ struct LandmarkScoresStage: Stage {
     within = try options.number(
       "within", from: 0, to: 10, default: 0.1, unit: "of the long axis",
       help: "a landmark at most this far from a structure is at it")
+    leftOut = try options.texts(
+      "without", default: [],
+      help: "labels whose frames do not count, such as those of no standard plane")
     role = try options.text(
       "role", default: "", help: "takes the items that roles give this role; all unless given")
     resamples = try options.integer(
@@ -55,12 +59,20 @@ struct LandmarkScoresStage: Stage {
   func run(in context: StageContext) async throws {
     let pairs = try pairs(in: context)
     var items: [LandmarkComparison] = []
+    var labels: Set<String> = []
     for (number, pair) in pairs.enumerated() {
+      let structures = try TruthFile(path: pair.truth).structures
+      labels.formUnion(structures.map(\.label))
       items.append(
         LandmarkComparison(
-          try LandmarkFile.read(pair.landmarks), try TruthFile(path: pair.truth).structures,
-          within: within))
+          try LandmarkFile.read(pair.landmarks),
+          structures.filter { !leftOut.contains($0.label) }, within: within))
       context.progress(number + 1, of: pairs.count, unit: "items")
+    }
+    if let unknown = leftOut.first(where: { !labels.contains($0) }) {
+      throw StageFailure(
+        "option 'without' names '\(unknown)', which is no label of 'truth'"
+          + Suggestion.clause(for: unknown, among: labels.sorted()))
     }
     let frames = items.reduce(0) { $0 + $1.frameCount }
     guard frames > 0 else {
@@ -145,7 +157,8 @@ struct LandmarkScoresStage: Stage {
           .init("high", interval.map { .number($0.upperBound) } ?? .null),
           .init("level", .number(LandmarkScoresStage.level)),
           .init("resamples", .integer(resamples)), .init("within", .number(within)),
-          .init("items", .integer(items)), .init("frames", .integer(frames)),
+          .init("without", .list(leftOut.map { .string($0) })), .init("items", .integer(items)),
+          .init("frames", .integer(frames)),
         ])
     }
   }

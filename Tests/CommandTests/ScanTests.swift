@@ -104,7 +104,15 @@ struct ScanTests {
     try await bench.run(expecting: ["new", "decode_new", "saliency_new"])
     #expect(try await bench.ranItems() == ["decode_new \(name)", "saliency_new \(name)"])
 
-    try await bench.run("-S", "threshold=0.5", expecting: ["landmarks", "anatomy", "pictures"])
+    // What is the same with another threshold cuts off what reads it.
+    let outcome = try await bench.fathom("run", "-S", "threshold=0.5")
+    #expect(outcome.code == 0, "\(outcome.errors)")
+    let decisions = try await bench.decisions()
+    let readers: Set = ["anatomy", "pictures"]
+    #expect(decisions["landmarks"] == "run")
+    #expect(readers.allSatisfy { ["run", "cut-off"].contains(decisions[$0] ?? "") })
+    let others = Self.all.subtracting(readers).subtracting(["landmarks"])
+    #expect(others.allSatisfy { decisions[$0] == "hit" })
   }
 
   @Test("precision is recorded as what it means here, which is what enters the key")

@@ -224,7 +224,7 @@ import Testing
       (["0", "0.1", "both", "0.5", "0.5", "yes"], "line 3: valid is 'yes'; expected 0 or 1"),
       (["0", "0.1", "both", "", "0.5", "1"], "line 3: x is ''; expected a finite number"),
       (["0", "-0.5", "both", "0.5", "0.5", "1"], "line 3: time is '-0.5'; expected 0.0 or more"),
-      (["0", "0.1", "both", "0.5"], "line 3 has not as many cells as the header, which has 6"),
+      (["0", "0.1", "both", "0.5"], "line 3: has 4 cells; the header has 6"),
     ])
   func badRows(row: [String], problem: String) async throws {
     let bench = try AnalysisBench()

@@ -155,6 +155,22 @@ import Testing
     #expect(try bench.text("scores").contains("\"low\": null"))
   }
 
+  @Test("frames of labels that are left out do not count; a label that nothing has is an error")
+  func leftOut() async throws {
+    let own = [("a", landmarks([landmark(0, 0.52, 0.5), landmark(8, 0.5, 0.35)]))]
+    let bench = try AnalysisBench()
+    let all = try await run(bench, own, [("a", anatomy)])
+    #expect(isClose(try #require(all["landmarks_within"] ?? nil), 0.5, relative: 1e-9))
+    let some = try await run(bench, own, [("a", anatomy)], options: ["without": ["Lips"]])
+    #expect(isClose(try #require(some["landmarks_within"] ?? nil), 1, relative: 1e-9))
+    #expect(isClose(try #require(some["structures_found"] ?? nil), 0.5, relative: 1e-9))
+    await #expect {
+      try await run(bench, own, [("a", anatomy)], options: ["without": ["Lip"]])
+    } throws: {
+      "\($0)".contains("'Lip', which is no label of 'truth'; did you mean 'Lips'?")
+    }
+  }
+
   @Test("a role takes its items, and each must have landmarks and truth")
   func roles() async throws {
     let bench = try AnalysisBench()

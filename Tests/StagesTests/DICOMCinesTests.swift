@@ -6,7 +6,7 @@ import Testing
 import Video
 
 @Suite("import of DICOM cines")
-struct DICOMSourceTests {
+struct DICOMCinesTests {
   private let scratch: Scratch
 
   init() throws { scratch = try Scratch() }
@@ -84,5 +84,28 @@ struct DICOMSourceTests {
     let failure = try await run([("\(name).dcm", golden(name))]).failure ?? ""
     #expect(failure.contains("\(name).dcm'") && failure.contains(reason), "\(failure)")
     #expect(failure.contains("leave it out with 'pattern'"))
+  }
+
+  @Test("frames of a cine can have labels; one that cannot be read is left out where asked")
+  func labelled() async throws {
+    let labels = try scratch.write(
+      "path\tfirst\tlast\tlabel\tgroup\na.dcm\t0\t1\tFEMUR\tp1\nb.dcm\t0\t0\tLIPS\tp2\n",
+      to: "l.tsv")
+    let files = [
+      ("a.dcm", golden("jpeg")), ("b.dcm", golden("truncated")), ("labels.tsv", labels),
+    ]
+    let strict = try await run(files, ["labels": "labels.tsv"])
+    #expect(strict.failure?.contains("b.dcm") == true)
+    let run = try await run(files, ["labels": "labels.tsv", "on_problem": "skip"])
+    #expect(run.failure == nil)
+    #expect(run.order["videos"] == ["a.dcm"])
+    let path = run.layout.output("info")
+    let info = try String(contentsOfFile: path, encoding: .utf8)
+    #expect(info.contains("b.dcm") && info.contains("the file ends before"))
+    let beyond = try scratch.write(
+      "path\tfirst\tlast\tlabel\tgroup\na.dcm\t0\t999\tFEMUR\tp1\n", to: "m.tsv")
+    let tooFar = try await self.run(
+      [("a.dcm", golden("jpeg")), ("labels.tsv", beyond)], ["labels": "labels.tsv"])
+    #expect(tooFar.failure?.contains("line 2") == true)
   }
 }
