@@ -47,7 +47,10 @@ final class LatestLinks {
       case .file: try setLink(path, to: target(of: output.artifact.digest, from: folder))
       case .folder: try swapIn(path) { try fill($0, with: output.artifact) }
       case .collection:
-        try show(output.artifact, at: path, instead: known?[output.port], instance, output.port)
+        let port = instance.outputs.first { $0.name == output.port }
+        try show(
+          output.artifact, at: path, instead: known?[output.port], instance, output.port,
+          port?.fileExtension)
       }
       changed.append(
         LatestLink(instance: instance.address, port: output.port, artifact: output.artifact))
@@ -68,14 +71,14 @@ final class LatestLinks {
 
   private func show(
     _ artifact: Artifact, at path: String, instead old: Artifact?, _ instance: Instance,
-    _ port: String
+    _ port: String, _ ending: String?
   ) throws {
     let new = try collection(artifact)
     guard let old, old.form == .collection, Folders.exists(path), store.contains(old.digest),
       let before = try? collection(old), before.columns == new.columns
     else {
       try swapIn(path) { folder in
-        for index in 0..<new.count { try show(new, index, in: folder) }
+        for index in 0..<new.count { try show(new, index, in: folder, ending) }
       }
       return
     }
@@ -83,16 +86,18 @@ final class LatestLinks {
     try provenance.forgetLatestLink(instance: instance.address, port: port, pipeline: pipeline)
     try Collection.walk(before, new) { old, now in
       guard let now else {
-        if let old { Folders.remove("\(path)/\(entryPath(before, old))") }
+        if let old { Folders.remove("\(path)/\(entryPath(before, old, ending))") }
         return
       }
       if let old, before.isSame(at: old, new, at: now) { return }
-      try show(new, now, in: path)
+      try show(new, now, in: path, ending)
     }
   }
 
-  private func show(_ collection: Collection, _ index: Int, in folder: String) throws {
-    let path = "\(folder)/\(entryPath(collection, index))"
+  private func show(
+    _ collection: Collection, _ index: Int, in folder: String, _ ending: String?
+  ) throws {
+    let path = "\(folder)/\(entryPath(collection, index, ending))"
     let artifact = collection.artifact(at: index)
     if artifact.form == .folder {
       try swapIn(path) { try fill($0, with: artifact) }
@@ -101,8 +106,10 @@ final class LatestLinks {
     }
   }
 
-  private func entryPath(_ collection: Collection, _ index: Int) -> String {
-    JobFolder.entryPath(collection.key(at: index), columns: collection.columns)
+  private func entryPath(_ collection: Collection, _ index: Int, _ ending: String?) -> String {
+    let path = JobFolder.entryPath(collection.key(at: index), columns: collection.columns)
+    guard let ending, !path.hasSuffix(".\(ending)") else { return path }
+    return "\(path).\(ending)"
   }
 
   private func collection(_ artifact: Artifact) throws -> Collection {

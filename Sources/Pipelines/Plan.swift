@@ -198,13 +198,19 @@ public struct OutputPort: Hashable, Sendable {
   public var many: Bool
   /// Where a command writes it, relative to its folder; `nil` for kinds.
   public var path: String?
+  /// What the names of its items' links end with.
+  public var fileExtension: String?
 
-  public init(name: String, type: ArtifactType, form: ArtifactForm, many: Bool, path: String?) {
+  public init(
+    name: String, type: ArtifactType, form: ArtifactForm, many: Bool, path: String?,
+    fileExtension: String? = nil
+  ) {
     self.name = name
     self.type = type
     self.form = form
     self.many = many
     self.path = path
+    self.fileExtension = fileExtension
   }
 }
 

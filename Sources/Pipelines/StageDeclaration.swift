@@ -134,7 +134,9 @@ extension Expansion {
     stage.kind = kind
     stage.inputs = kind.inputs
     stage.outputs = kind.outputs.map {
-      OutputPort(name: $0.name, type: $0.type, form: $0.form, many: $0.many, path: nil)
+      OutputPort(
+        name: $0.name, type: $0.type, form: $0.form, many: $0.many, path: nil,
+        fileExtension: $0.fileExtension)
     }
   }
 

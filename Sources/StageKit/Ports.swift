@@ -50,17 +50,20 @@ public struct Output: Hashable, Sendable, Codable {
   /// `true` where the stage writes a collection of artifacts, each under an id of its own.
   public var many: Bool
   public var form: ArtifactForm
+  /// What the names of its items' links end with, so that people's tools know them: `png`.
+  public var fileExtension: String?
   /// One line for people: shape, unit, columns.
   public var help: String
 
   public init(
     _ name: String, _ type: ArtifactType, many: Bool = false, form: ArtifactForm = .file,
-    help: String = ""
+    fileExtension: String? = nil, help: String = ""
   ) {
     self.name = name
     self.type = type
     self.many = many
     self.form = form
+    self.fileExtension = fileExtension
     self.help = help
   }
 }

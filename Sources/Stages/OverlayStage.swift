@@ -22,8 +22,9 @@ struct OverlayStage: Stage {
   static let truth = Input(
     "truth", "truth", optional: true, help: "structures of simulated scans, drawn as dots")
   static let sheet = Output(
-    "sheet", "picture", help: "PNG: frames of the whole scan, with a legend")
-  static let clip = Output("clip", "video", help: "H.264 in MP4: frames, and frames with overlays")
+    "sheet", "picture", fileExtension: "png", help: "PNG: frames of the whole scan, with a legend")
+  static let clip = Output(
+    "clip", "video", fileExtension: "mp4", help: "H.264 in MP4: frames, and frames with overlays")
   static let inputs = [frames, maps, landmarks, fixations, labels, truth]
   static let outputs = [sheet, clip]
 

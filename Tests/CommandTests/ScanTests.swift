@@ -97,6 +97,13 @@ struct ScanTests {
     let clips = try await project()
     let bench = clips.bench
     try await bench.run(expecting: Self.all)
+    // Links of pictures end as people's tools know them; a video's own ending is not said twice.
+    let pictures = Set(bench.find("scan_1.mp4.png") + bench.find("scan_1.mp4"))
+      .filter { $0.hasPrefix("Artifacts/latest/p/pictures/") }
+      .map { $0.split(separator: "/").suffix(3).joined(separator: "/") }
+    #expect(pictures.count == 2)
+    #expect(pictures.contains { $0.hasPrefix("sheet/p") && $0.hasSuffix("/scan_1.mp4.png") })
+    #expect(pictures.contains { $0.hasPrefix("clip/p") && $0.hasSuffix("/scan_1.mp4") })
     try await bench.run(expecting: [])
 
     let name = clips.made[1]
