@@ -6,9 +6,9 @@ internal import StageKit
 /// Compares landmarks with the true structures of simulated videos.
 ///
 /// Items of `landmarks` are joined with those of `truth` by id, the last column of their keys. Only
-/// frames with truth and at least one landmark count, but for those of the labels in `without`. Distances are those on the screen (the width of
-/// the picture is taken by its aspect), to the nearest structure of the frame, as shares of the
-/// anatomy's long axis.
+/// frames with truth and at least one landmark count, but for those of the labels in `without`.
+/// Distances are those on the screen (the width of the picture is taken by its aspect), to the nearest
+/// structure of the frame, as shares of the anatomy's long axis.
 ///
 /// Scores: `landmark_distance` (median) and `landmark_distance_mean`; `landmarks_within` (share of
 /// landmarks at most `within` from a structure); `structures_found` (share of structures of all frames

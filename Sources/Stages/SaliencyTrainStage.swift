@@ -206,6 +206,8 @@ struct SaliencyTrainStage: Stage {
       throw StageFailure(
         "stopped after \(end.steps) of \(steps) steps; run it again to take it up from there")
     }
+    let share = Int((end.time.waitingShare * 1000).rounded())
+    context.log("kernels waited for batches \(share / 10).\(share % 10) % of the training's time")
     return end.epochs
   }
 
