@@ -79,6 +79,7 @@ public final class Canvas {
 
   // MARK: Shapes
 
+  /// Covers a rectangle, given in pixels, with a colour.
   public func fill(_ rectangle: Rectangle, _ colour: Colour) {
     cairo_rectangle(context, rectangle.x, rectangle.y, rectangle.width, rectangle.height)
     set(colour)
@@ -111,6 +112,7 @@ public final class Canvas {
     }
   }
 
+  /// Joins points, given in pixels, by straight lines.
   public func line(_ points: [Point], _ pen: Pen) {
     guard let first = points.first else { return }
     stroke(pen) {
