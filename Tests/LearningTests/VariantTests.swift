@@ -62,9 +62,11 @@ extension LearningTests {
         let key = "\(test.name).\(parameter.name)"
         if parameter.isLearnt {
           let gradient = try #require(try parameter.gradient())
-          // float32, through up to fifty batch norms over few cells.
+          // The one that fails 1e-4: 1.3e-4 since narrow groups are merged, fifty layers from the loss.
+          let isLast = key == "attention.layer1.0.bn1.weight"
           expectClose(
-            gradient, try goldens.values("\(key).grad"), "\(key).grad", tolerance: 2e-4)
+            gradient, try goldens.values("\(key).grad"), "\(key).grad",
+            tolerance: isLast ? 2e-4 : 1e-4)
         } else {
           expectClose(try parameter.values(), try goldens.values("\(key).after"), key)
         }
