@@ -73,6 +73,9 @@ let package = Package(
     .target(
       name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp")]),
     .target(name: "Learning", dependencies: ["COneDNN", "StageKit"], swiftSettings: swift),
+    .target(
+      name: "SelfSupervision", dependencies: ["Learning", "StageKit"], swiftSettings: swift,
+      plugins: ["Catalogue"]),
     .target(name: "Charts", swiftSettings: swift),
     .target(name: "Pictures", dependencies: ["CCairo"], swiftSettings: swift),
     // Its loops are the whole cost of a scan: fast in every build.
@@ -81,16 +84,17 @@ let package = Package(
     .target(
       name: "Stages",
       dependencies: [
-        "StageKit", "Analysis", "Learning", "Video", "DICOM", "Charts", "Pictures", "Simulation",
+        "StageKit", "Analysis", "Learning", "SelfSupervision", "Video", "DICOM", "Charts",
+        "Pictures", "Simulation",
       ],
-      swiftSettings: swift, plugins: ["StageCatalogue"]),
+      swiftSettings: swift, plugins: ["Catalogue"]),
     .executableTarget(
       name: "fathom-worker", dependencies: ["Stages", "StageKit"], swiftSettings: swift),
 
-    // A new stage kind is one new file: this plug-in lists the files of Sources/Stages.
+    // A new stage kind or transform is one new file: this plug-in lists the files of a folder.
     .executableTarget(name: "catalogue-generator", swiftSettings: swift),
     .plugin(
-      name: "StageCatalogue", capability: .buildTool(), dependencies: ["catalogue-generator"]),
+      name: "Catalogue", capability: .buildTool(), dependencies: ["catalogue-generator"]),
 
     .executableTarget(
       name: "learning-step", dependencies: ["Learning"], path: "Benchmarks/learning-step",
@@ -125,6 +129,9 @@ let package = Package(
       name: "LearningTests",
       dependencies: ["Learning", "COneDNN", "StageKit", "Stages", "TestKit", "train-tiny"],
       swiftSettings: swift),
+    .testTarget(
+      name: "SelfSupervisionTests",
+      dependencies: ["SelfSupervision", "Learning", "StageKit", "TestKit"], swiftSettings: swift),
     .testTarget(name: "ChartsTests", dependencies: ["Charts"], swiftSettings: swift),
     .testTarget(
       name: "SimulationTests",

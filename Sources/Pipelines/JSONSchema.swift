@@ -234,7 +234,58 @@ public enum JSONSchema {
     case .numbers: return list("number")
     case .texts: return list("string")
     case .tree: return [.init("type", ["object", "array"])]
+    case .record: return record(option)
+    case .records:
+      return [.init("type", "array"), .init("items", .map(entries(option.fields ?? [])))]
+    case .part: return part(option.parts ?? [])
     }
+  }
+
+  private static func entries(
+    _ options: [OptionDeclaration], naming name: Value.Pair? = nil
+  ) -> [Value.Pair] {
+    var required = options.filter { $0.defaultValue == nil }.map { Value.string($0.name) }
+    if let name { required.insert(.string(name.key), at: 0) }
+    return [
+      .init("type", "object"),
+      .init(
+        "properties",
+        .map((name.map { [$0] } ?? []) + options.map { .init($0.name, Self.option($0)) })),
+      .init("additionalProperties", false), .init("required", .list(required)),
+    ]
+  }
+
+  /// Its entries, or the name of a preset with the options of that and any entry.
+  private static func record(_ option: OptionDeclaration) -> [Value.Pair] {
+    let fields = option.fields ?? []
+    guard let presets = option.presets else { return entries(fields) }
+    let optional = fields.map { field in
+      var field = field
+      field.defaultValue = field.defaultValue ?? .null
+      return field
+    }
+    let named = presets.all.map { preset -> Value in
+      let name = Value.Pair(
+        presets.key, ["const": .string(preset.name), "description": .string(preset.summary)])
+      let own = Set(preset.options.map(\.name))
+      return .map(
+        entries(preset.options + optional.filter { !own.contains($0.name) }, naming: name))
+    }
+    return [.init("anyOf", .list(named + [.map(entries(fields))]))]
+  }
+
+  /// A name, or a map of it and the options of that part.
+  private static func part(_ parts: [OptionGroupDescription]) -> [Value.Pair] {
+    let names = parts.filter { part in part.options.allSatisfy { $0.defaultValue != nil } }
+      .map { part -> Value in
+        ["const": .string(part.name), "description": .string(part.summary)]
+      }
+    let maps = parts.map { part -> Value in
+      let name = Value.Pair(
+        "name", ["const": .string(part.name), "description": .string(part.summary)])
+      return .map(entries(part.options, naming: name))
+    }
+    return [.init("anyOf", .list(names + maps))]
   }
 
   private static let size: [Value.Pair] = [

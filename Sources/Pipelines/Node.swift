@@ -94,6 +94,25 @@ public struct Node: Sendable {
     }
   }
 
+  /// Where the entry at a path of keys and indexes is written, or the nearest one above it: a part
+  /// of a preset is written nowhere.
+  func mark(at path: [String]) -> Mark {
+    var node = self
+    for (depth, key) in path.enumerated() {
+      switch node.content {
+      case .map(let entries):
+        guard let entry = entries.first(where: { $0.key == key }) else { return node.mark }
+        if depth == path.count - 1, entry.value.isScalar { return entry.keyMark }
+        node = entry.value
+      case .list(let nodes):
+        guard let index = Int(key), nodes.indices.contains(index) else { return node.mark }
+        node = nodes[index]
+      default: return node.mark
+      }
+    }
+    return node.mark
+  }
+
   /// Encodes as `CanonicalEncoder` would encode `value`, without making it.
   func encode(into encoder: inout CanonicalEncoder) {
     switch content {

@@ -120,7 +120,8 @@ extension Expansion {
       return try shape.canonical(node.value)
     } catch {
       problems.report(
-        error.rule, "\(label) \(error.message)", at: node.mark, notes: usage(of: node, entry))
+        error.rule, "\(label)\(error.place) \(error.message)", at: node.mark(at: error.path),
+        notes: usage(of: node, entry))
       return nil
     }
   }

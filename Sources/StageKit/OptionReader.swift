@@ -1,207 +1,3 @@
-/// One option of a stage kind, as data: what the catalogue, the checks and the JSON Schema know.
-public struct OptionDeclaration: Hashable, Sendable, Codable {
-  public enum Shape: String, Hashable, Sendable, Codable {
-    case boolean, integer, number, text, choice
-    /// Text such as `512MiB`, or an integer of bytes; read as bytes.
-    case size
-    /// Text such as `90s`, or a number of seconds; read as seconds.
-    case duration
-    /// A list of integers or numbers.
-    case integers, numbers
-    /// A list of texts.
-    case texts
-    /// Files below a folder, relative to the project: their paths and contents enter the key.
-    case files
-    /// Any map or list; the stage checks it by itself.
-    case tree
-  }
-
-  public var name: String
-  public var shape: Shape
-  /// `nil` where the option must be given. `.null` means "absent unless given".
-  public var defaultValue: Value?
-  public var minimum: Double?
-  public var maximum: Double?
-  /// Of a list of integers or numbers: how many there must be.
-  public var count: Int?
-  public var choices: [String]?
-  /// Choices that mean another one on this machine, such as `auto`: the other one enters the key.
-  public var meanings: [String: String]?
-  public var unit: String?
-  public var help: String
-
-  public init(
-    name: String, shape: Shape, defaultValue: Value? = nil, minimum: Double? = nil,
-    maximum: Double? = nil, count: Int? = nil, choices: [String]? = nil,
-    meanings: [String: String]? = nil, unit: String? = nil, help: String = ""
-  ) {
-    self.name = name
-    self.shape = shape
-    self.defaultValue = defaultValue
-    self.minimum = minimum
-    self.maximum = maximum
-    self.count = count
-    self.choices = choices
-    self.meanings = meanings
-    self.unit = unit
-    self.help = help
-  }
-
-  /// Tells a default of null from no default, which the synthesised one would not.
-  public init(from decoder: any Decoder) throws {
-    let values = try decoder.container(keyedBy: CodingKeys.self)
-    name = try values.decode(String.self, forKey: .name)
-    shape = try values.decode(Shape.self, forKey: .shape)
-    defaultValue =
-      values.contains(.defaultValue) ? try values.decode(Value.self, forKey: .defaultValue) : nil
-    minimum = try values.decodeIfPresent(Double.self, forKey: .minimum)
-    maximum = try values.decodeIfPresent(Double.self, forKey: .maximum)
-    count = try values.decodeIfPresent(Int.self, forKey: .count)
-    choices = try values.decodeIfPresent([String].self, forKey: .choices)
-    meanings = try values.decodeIfPresent([String: String].self, forKey: .meanings)
-    unit = try values.decodeIfPresent(String.self, forKey: .unit)
-    help = try values.decode(String.self, forKey: .help)
-  }
-
-  /// What is wrong with a value, as the end of the sentence "option 'clusters' …".
-  public struct Problem: Error, Hashable, Sendable {
-    public var rule: Diagnostic.Rule
-    public var message: String
-  }
-
-  /// Checks a value and returns its canonical form: what enters the key and reaches the stage.
-  ///
-  /// An integer given where a number is wanted becomes a number; sizes become bytes and durations
-  /// seconds, so that `1GiB` and `1024MiB` are one value. A choice becomes what it means here.
-  public func canonical(_ value: Value) throws(Problem) -> Value {
-    if value == .null, defaultValue == .null { return .null }
-    switch (shape, value) {
-    case (.boolean, .bool), (.text, .string), (.files, .string): return value
-    case (.tree, .map), (.tree, .list): return value
-    case (.integer, .integer(let integer)):
-      try checkRange(Double(integer))
-      return value
-    case (.number, .integer(let integer)):
-      try checkRange(Double(integer))
-      return .number(Double(integer))
-    case (.number, .number(let number)):
-      try checkRange(number)
-      return value
-    case (.choice, .string(let text)):
-      let choices = choices ?? []
-      guard choices.contains(text) else {
-        throw Problem(
-          rule: .outOfRange,
-          message: "cannot be '\(text)'\(Suggestion.clause(for: text, among: choices))")
-      }
-      return .string(meanings?[text] ?? text)
-    case (.size, .integer(let bytes)):
-      try checkRange(Double(bytes))
-      return value
-    case (.size, .string(let text)):
-      guard let bytes = Quantity.bytes(text) else { throw wrongType(value) }
-      try checkRange(Double(bytes))
-      return .integer(bytes)
-    case (.duration, .integer(let seconds)):
-      try checkRange(Double(seconds))
-      return .number(Double(seconds))
-    case (.duration, .number(let seconds)):
-      try checkRange(seconds)
-      return value
-    case (.duration, .string(let text)):
-      guard let seconds = Quantity.seconds(text) else { throw wrongType(value) }
-      try checkRange(seconds)
-      return .number(seconds)
-    case (.texts, .list(let values)):
-      try checkCount(values.count)
-      for case let value in values {
-        guard case .string = value else { throw wrongType(value, inList: true) }
-      }
-      return value
-    case (.integers, .list(let values)):
-      try checkCount(values.count)
-      for value in values {
-        guard case .integer(let integer) = value else { throw wrongType(value, inList: true) }
-        try checkRange(Double(integer))
-      }
-      return value
-    case (.numbers, .list(let values)):
-      try checkCount(values.count)
-      var numbers: [Value] = []
-      for value in values {
-        switch value {
-        case .integer(let integer):
-          try checkRange(Double(integer))
-          numbers.append(.number(Double(integer)))
-        case .number(let number):
-          try checkRange(number)
-          numbers.append(value)
-        default: throw wrongType(value, inList: true)
-        }
-      }
-      return .list(numbers)
-    default: throw wrongType(value)
-    }
-  }
-
-  /// "an integer of clusters, at least 2": what a right value looks like.
-  public var expectation: String {
-    let noun =
-      switch shape {
-      case .boolean: "true or false"
-      case .integer: "an integer"
-      case .number: "a number"
-      case .text: "text"
-      case .choice: "one of \((choices ?? []).joined(separator: ", "))"
-      case .size: "a size such as 512MiB"
-      case .duration: "a duration such as 90s"
-      case .integers: "a list of \(count.map { "\($0) " } ?? "")integers"
-      case .numbers: "a list of \(count.map { "\($0) " } ?? "")numbers"
-      case .texts: "a list of texts"
-      case .files: "a path relative to the project"
-      case .tree: "a map or a list"
-      }
-    let unit = unit.map { " (\($0))" } ?? ""
-    return noun + unit + (rangeText.map { ", \($0)" } ?? "")
-  }
-
-  private var rangeText: String? {
-    func show(_ bound: Double) -> String {
-      bound == bound.rounded() && abs(bound) < 1e15 ? String(Int(bound)) : "\(bound)"
-    }
-    return switch (minimum, maximum) {
-    case (let low?, let high?): "\(show(low)) to \(show(high))"
-    case (let low?, nil): "at least \(show(low))"
-    case (nil, let high?): "at most \(show(high))"
-    case (nil, nil): nil
-    }
-  }
-
-  private func checkRange(_ number: Double) throws(Problem) {
-    guard number.isFinite, number >= minimum ?? -.infinity, number <= maximum ?? .infinity else {
-      let shown =
-        number == number.rounded() && abs(number) < 1e15 ? String(Int(number)) : "\(number)"
-      throw Problem(
-        rule: .outOfRange,
-        message: "is \(shown)\(unit.map { " \($0)" } ?? ""); expected \(expectation)")
-    }
-  }
-
-  private func checkCount(_ found: Int) throws(Problem) {
-    if let count, count != found {
-      throw Problem(
-        rule: .wrongType, message: "has \(found) values; expected \(expectation)")
-    }
-  }
-
-  private func wrongType(_ value: Value, inList: Bool = false) -> Problem {
-    Problem(
-      rule: .wrongType,
-      message:
-        "\(inList ? "holds" : "is") \(value.typeName) (\(value.display)); expected \(expectation)")
-  }
-}
-
 /// Reads a stage's options, each declared in the place that reads it.
 ///
 /// The catalogue is made by the same code: an initialiser that runs with a *recording* reader
@@ -212,19 +8,19 @@ public struct OptionReader {
   public private(set) var declarations: [OptionDeclaration] = []
   private let values: [String: Value]
   private let recording: Bool
+  /// Where the options stand, for errors.
+  private let place: String
 
   /// Reads from `values`, as they come after defaults in a job description.
-  public init(_ values: [String: Value]) {
-    self.values = values
-    recording = false
-  }
+  public init(_ values: [String: Value]) { self.init(values, recording: false, at: "with") }
 
   /// Records declarations; required options read as the smallest value that is allowed.
-  public static var recorder: OptionReader { OptionReader() }
+  public static var recorder: OptionReader { OptionReader([:], recording: true, at: "with") }
 
-  private init() {
-    values = [:]
-    recording = true
+  private init(_ values: [String: Value], recording: Bool, at place: String) {
+    self.values = values
+    self.recording = recording
+    self.place = place
   }
 
   public mutating func boolean(
@@ -411,13 +207,13 @@ public struct OptionReader {
     return nil
   }
 
-  private mutating func read(_ declaration: OptionDeclaration) throws(Diagnostic) -> Value {
+  mutating func read(_ declaration: OptionDeclaration) throws(Diagnostic) -> Value {
     precondition(
       !declarations.contains { $0.name == declaration.name },
       "option '\(declaration.name)' is declared twice")
     declarations.append(declaration)
     if recording { return declaration.defaultValue ?? .null }
-    let place = SourcePosition(path: "with.\(declaration.name)", line: 0, column: 0)
+    let place = SourcePosition(path: "\(self.place).\(declaration.name)", line: 0, column: 0)
     guard let value = values[declaration.name] ?? declaration.defaultValue else {
       throw Diagnostic(
         .missingOption, "option '\(declaration.name)' is required: \(declaration.expectation)",
@@ -426,7 +222,82 @@ public struct OptionReader {
     do {
       return try declaration.canonical(value)
     } catch {
-      throw Diagnostic(error.rule, "option '\(declaration.name)' \(error.message)", at: place)
+      throw Diagnostic(
+        error.rule, "option '\(declaration.name)'\(error.place) \(error.message)", at: place)
     }
+  }
+
+  // MARK: Options of options
+
+  /// A map of declared entries.
+  ///
+  /// - Parameters:
+  ///   - presets: whole values that one entry names
+  ///   - defaultValue: empty where every entry has a default
+  public mutating func record<Group: OptionGroup>(
+    _ name: String, of type: Group.Type = Group.self, presets: Presets? = nil,
+    default defaultValue: Value? = nil, help: String
+  ) throws(Diagnostic) -> Group {
+    let value = try read(
+      OptionDeclaration(
+        name: name, shape: .record, defaultValue: defaultValue, help: help,
+        fields: OptionReader.options(of: type), presets: presets))
+    var reader = reader(of: value, at: name)
+    return try Group(options: &reader)
+  }
+
+  /// A list of maps of declared entries.
+  public mutating func records<Group: OptionGroup>(
+    _ name: String, of type: Group.Type = Group.self, default defaultValue: Value? = nil,
+    help: String
+  ) throws(Diagnostic) -> [Group] {
+    let value = try read(
+      OptionDeclaration(
+        name: name, shape: .records, defaultValue: defaultValue, help: help,
+        fields: OptionReader.options(of: type)))
+    guard case .list(let values) = value else { return [] }
+    var groups: [Group] = []
+    for (index, value) in values.enumerated() {
+      var reader = reader(of: value, at: "\(name).\(index)")
+      groups.append(try Group(options: &reader))
+    }
+    return groups
+  }
+
+  /// One of several types of part, each with options of its own.
+  ///
+  /// - Parameters:
+  ///   - type: the protocol that all of them conform to
+  ///   - defaultValue: a name, or a map of `name` and options
+  public mutating func part<Part>(
+    _ name: String, as type: Part.Type = Part.self, among types: [any NamedPart.Type],
+    default defaultValue: Value? = nil, help: String
+  ) throws(Diagnostic) -> Part {
+    let declaration = OptionDeclaration(
+      name: name, shape: .part, defaultValue: defaultValue, help: help,
+      parts: types.map { $0.description })
+    var value = try read(declaration)
+    // While declarations are recorded, a default has not been brought to its canonical form.
+    if recording { value = (try? declaration.canonical(value)) ?? .null }
+    let chosen = types.first { value["name"] == .string($0.name) } ?? types[0]
+    var reader = reader(of: value, at: name)
+    guard let part = try chosen.init(options: &reader) as? Part else {
+      preconditionFailure("\(chosen) is no \(type)")
+    }
+    return part
+  }
+
+  private func reader(of value: Value, at name: String) -> OptionReader {
+    var values: [String: Value] = [:]
+    if case .map(let pairs) = value { for pair in pairs { values[pair.key] = pair.value } }
+    return OptionReader(values, recording: recording, at: "\(place).\(name)")
+  }
+
+  static func options(of type: any OptionGroup.Type) -> [OptionDeclaration] {
+    var recorder = OptionReader.recorder
+    do { _ = try type.init(options: &recorder) } catch {
+      preconditionFailure("\(type) refuses its own defaults: \(error)")
+    }
+    return recorder.declarations
   }
 }

@@ -1,0 +1,49 @@
+public import StageKit
+
+/// A way to pretrain a network: how clips are drawn, how they are varied, and what is to be recognised
+/// in them by which head under which loss.
+///
+/// YAML states it by its parts or by the short name of a preset; a preset's expansion is the same
+/// method, key and bytes included.
+public struct Method: OptionGroup, Sendable {
+  public let sampler: Sampler
+  public let augmentation: Augmentation
+  /// None: nothing is trained.
+  public let objectives: [Objective]
+
+  public init(options: inout OptionReader) throws(Diagnostic) {
+    sampler = try options.record("sampler", default: [:], help: "how clips are drawn")
+    augmentation = try options.record(
+      "augment", default: [:], help: "how clips are varied, which no head is asked about")
+    objectives = try options.records("objectives", help: "what is to be recognised, one a head")
+  }
+
+  /// Every short name, sorted.
+  public static let presets = Presets(
+    key: "pretext",
+    ([none] + allTransforms.flatMap { $0.presets }).sorted { $0.name < $1.name })
+
+  private static let none = Preset(
+    name: "none", summary: "Random weights: the lower bound", value: ["objectives": []])
+}
+
+/// One thing to be recognised: what is done, which head says what it was, how that is judged.
+public struct Objective: OptionGroup, Sendable {
+  public let transform: any Transform
+  public let head: any Head
+  public let loss: any Criterion
+  /// Of its loss in the sum of all.
+  public let weight: Double
+
+  public init(options: inout OptionReader) throws(Diagnostic) {
+    transform = try options.part(
+      "transform", among: allTransforms, help: "what is done to a sample and to be recognised")
+    head = try options.part(
+      "head", among: allHeads, default: "linear", help: "from the backbone's features to an answer")
+    loss = try options.part(
+      "loss", among: allCriteria, default: "cross_entropy",
+      help: "how far an answer is from the right one")
+    weight = try options.number(
+      "weight", from: 0, default: 1, help: "of this loss in the sum of all")
+  }
+}
