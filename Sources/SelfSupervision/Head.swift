@@ -6,6 +6,10 @@ public protocol Head: NamedPart, Sendable {
   /// One answer for all pieces of a sample; else one for each row.
   var joinsPieces: Bool { get }
 
+  /// Why it cannot answer this of what the sampler draws, and what to write instead; `nil` where it
+  /// can.
+  func problem(with target: Target, sampler: Sampler) -> String?
+
   /// - Parameters:
   ///   - name: of its parameters, as a prefix
   ///   - features: of a row
@@ -26,12 +30,16 @@ public struct LinearHead: Head {
 
   public init(options: inout OptionReader) throws(Diagnostic) {}
 
+  public func problem(with target: Target, sampler: Sampler) -> String? {
+    target == .identity ? "has nothing to answer here; write head: projection" : nil
+  }
+
   public func layer(
     _ name: String, features: Int, pieces: Int, outputs: Int?, initializer: Initializer
   ) throws -> any Layer {
     guard let outputs else {
       throw LearningError(
-        .badSetting, "a linear head has nothing to answer here; use a projection head")
+        .badSetting, "a linear head has nothing to answer here; write head: projection")
     }
     return try Linear(name, features, outputs, deviation: 0.01, initializer: initializer)
   }
