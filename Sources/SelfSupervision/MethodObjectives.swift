@@ -40,7 +40,10 @@ extension Method {
     var verdict = Verdict()
     for (index, objective) in objectives.enumerated() {
       var (loss, metrics) = try objective.loss.judge(
-        results[index], answers: answers[index], draws: draws[index])
+        results[index],
+        answers: objective.loss.needsClasses
+          ? try classes(of: answers, rows: draws[index].count) : answers[index],
+        draws: draws[index])
       if let accuracy = metrics.removeValue(forKey: "accuracy") {
         verdict.metrics[accuracyName(of: index)] = accuracy
       }
@@ -68,8 +71,18 @@ extension Method {
   }
 
   private func accuracyName(of index: Int) -> String {
-    let first = objectives.firstIndex { $0.transform.target.names(classes: []) != nil }
-    return index == first ? "accuracy" : "head\(index).accuracy"
+    index == classObjective ? "accuracy" : "head\(index).accuracy"
+  }
+
+  /// The answers of the first objective that has classes, one for each row.
+  private func classes(of answers: [[Answer]], rows: Int) throws -> [Answer] {
+    guard let classObjective, !answers[classObjective].isEmpty,
+      rows.isMultiple(of: answers[classObjective].count)
+    else {
+      throw LearningError(.badShape, "\(rows) rows have no classes that belong to them")
+    }
+    let each = rows / answers[classObjective].count
+    return answers[classObjective].flatMap { Array(repeating: $0, count: each) }
   }
 }
 

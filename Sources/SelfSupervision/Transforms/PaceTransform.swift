@@ -25,15 +25,39 @@ public struct PaceTransform: Transform {
   public static var presets: [Preset] {
     [
       Preset(
-        name: name, summary: "How fast is it played? Wang et al. (2020)", options: options,
-        value: ["objectives": [["transform": part]]])
+        name: name, summary: "How fast is it played? Wang et al. (2020)",
+        options: options + [
+          OptionDeclaration(
+            name: "contrastive", shape: .choice, defaultValue: "none",
+            choices: ["none", "same_context", "same_pace"],
+            help: "clips to bring together besides: those of one segment, or of one pace")
+        ],
+        value: [
+          "sampler": [
+            "copies": ["${contrastive}": ["same_context": 2]],
+            "apart": ["${contrastive}": ["same_context": true]],
+          ],
+          "objectives": [
+            ["transform": part],
+            ["${contrastive}": ["same_context": together("draw"), "same_pace": together("class")]],
+          ],
+        ])
+    ]
+  }
+
+  private static func together(_ positives: Value) -> Value {
+    [
+      "transform": "views", "head": "projection",
+      "loss": ["name": "contrastive", "positives": positives], "weight": 0.1,
     ]
   }
 
   public var target: Target { .classes(paces.map { "\($0)x" }) }
   public var changes: Set<Change> { [.pace] }
 
-  public func problem(with sampler: Sampler, head: any Head) -> String? {
+  public func problem(
+    with sampler: Sampler, augmentation: Augmentation, head: any Head
+  ) -> String? {
     guard sampler.stride > 1 else { return nil }
     return "a pace replaces the sampler's stride of \(sampler.stride); leave the stride out and"
       + " write the paces in frames"
