@@ -57,11 +57,7 @@ public struct CrossEntropy: Criterion {
     }
     let classes = results.count / max(1, labels.count)
     let loss = try crossEntropy(results, classes: classes, labels: labels, smoothing: smoothing)
-    let right = labels.indices.count { row in
-      let logits = results[row * classes..<(row + 1) * classes]
-      return logits.indices.max { logits[$0] < logits[$1] } == row * classes + labels[row]
-    }
-    return (loss, ["accuracy": Double(right) / Double(labels.count)])
+    return (loss, ["accuracy": try accuracy(results, classes: classes, labels: labels)])
   }
 }
 

@@ -22,13 +22,11 @@ extension Method {
   ///
   /// - Parameters:
   ///   - results: of each head, `[rows, width]`, or `[samples, width]` where it joins pieces
-  ///   - answers: the right ones, of each objective `[rows]` or `[samples]`
-  ///   - draws: which draw each of them comes from
+  ///   - targets: what they should have been
   /// - Returns: metrics: `accuracy` of the first objective that has classes, `head1.accuracy` of
   ///   another, and where there are several objectives `head0.loss`, …, without their weights
-  public func judge(
-    _ results: [[Float]], answers: [[Answer]], draws: [[Int]]
-  ) throws -> Verdict {
+  public func judge(_ results: [[Float]], _ targets: MethodBatches.Targets) throws -> Verdict {
+    let (answers, draws) = (targets.answers, targets.draws)
     guard results.count == objectives.count, answers.count == objectives.count,
       draws.count == objectives.count
     else {

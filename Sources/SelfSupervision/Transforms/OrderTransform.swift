@@ -51,6 +51,7 @@ public struct OrderTransform: Transform {
         "gap": ["${head}": ["pairwise": "${stride}"]],
         "motion": true,
       ],
+      "augment": ["jitter": 5],
       "objectives": [
         [
           "transform": ["name": "order", "items": "${frames}"],

@@ -6,6 +6,7 @@ public import StageKit
 /// Past the end of the segment a clip goes on at the segment's first frame, so that its length gives
 /// nothing away.
 /// Source: Wang et al. (2020), section 3.2 and, for the end of a video, the authors' published loader;
+/// section 4.1 for tones that change from frame to frame, or sums of neighbours tell the pace;
 /// section 3.3 for the contrastive losses, which weigh 0.1.
 public struct PaceTransform: Transform {
   public static let name = "pace"
@@ -37,6 +38,7 @@ public struct PaceTransform: Transform {
             "copies": ["${contrastive}": ["same_context": 2]],
             "apart": ["${contrastive}": ["same_context": true]],
           ],
+          "augment": ["per": "frame"],
           "objectives": [
             ["transform": part],
             ["${contrastive}": ["same_context": together("draw"), "same_pace": together("class")]],

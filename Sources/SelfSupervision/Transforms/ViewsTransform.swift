@@ -13,7 +13,7 @@ public struct ViewsTransform: Transform {
         name: "simclr", summary: "Which two clips are one? Chen et al. (2020)",
         options: Contrastive.options.filter { $0.name == "temperature" },
         value: [
-          "sampler": ["copies": 2],
+          "sampler": ["copies": 2], "augment": apart,
           "objectives": [
             [
               "transform": part, "head": "projection",
@@ -25,7 +25,7 @@ public struct ViewsTransform: Transform {
         name: "vicreg", summary: "What do two views share? Bardes et al. (2022)",
         options: VICReg.options,
         value: [
-          "sampler": ["copies": 2],
+          "sampler": ["copies": 2], "augment": apart,
           "objectives": [
             [
               "transform": part,
@@ -38,6 +38,12 @@ public struct ViewsTransform: Transform {
         ]),
     ]
   }
+
+  /// Views that differ more than clips of other methods do, each by itself; sizes are our choice.
+  private static let apart: Value = [
+    "shared": false, "scale": [0.4, 1], "gamma": 0.5, "contrast": 0.5, "brightness": 0.25,
+    "blur": 1,
+  ]
 
   public var target: Target { .identity }
 
