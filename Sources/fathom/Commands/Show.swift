@@ -9,17 +9,30 @@ struct Show: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "show",
     abstract: "Show a run, or an instance: inputs, options, outputs, metrics, time, log.",
-    discussion:
-      "fathom show 7        run 7 (or: latest)\nfathom show kmeans   the newest job of kmeans")
+    discussion: """
+      fathom show 7                 run 7 (or: latest)
+      fathom show kmeans            the newest job of kmeans
+      fathom show method rotation   what the short name stands for
+      """)
 
   @OptionGroup var common: CommonOptions
 
   @Argument(help: ArgumentHelp("A run's number, latest, or an instance.", valueName: "what"))
   var subject = "latest"
 
+  @Argument(help: ArgumentHelp("After 'method': a short name, or one of the pipeline's methods."))
+  var name: String?
+
   func run() throws {
     try common.begin()
     let session = try Session()
+    if let name {
+      guard subject == "method" else {
+        throw UsageError("'\(name)' is one argument too many; 'show' takes one, or 'method NAME'")
+      }
+      try MethodView(name, session).show(json: common.json)
+      return
+    }
     let database = try session.readDatabase()
     if subject == "latest" || subject.allSatisfy(\.isNumber) {
       guard let run = try database.findRun(subject) else {
