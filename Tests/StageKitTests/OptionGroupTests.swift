@@ -68,6 +68,20 @@ struct OptionGroupTests {
           "draw": ["stride": 2, "frames": "${frames}"],
           "goals": [["change": ["name": "turn", "angles": "${by}"]]],
         ]),
+      Preset(
+        name: "either", summary: "",
+        options: [
+          OptionDeclaration(
+            name: "way", shape: .choice, defaultValue: "none", choices: ["none", "turn", "pace"]),
+          OptionDeclaration(name: "most", shape: .integer, defaultValue: 3),
+        ],
+        value: [
+          "draw": ["stride": ["${way}": ["turn": 2, "pace": "${most}"]]],
+          "goals": [
+            ["change": "turn", "weight": 2],
+            ["${way}": ["pace": ["change": ["name": "pace", "most": "${most}"]]]],
+          ],
+        ]),
     ])
 
   private func read(
@@ -109,6 +123,20 @@ struct OptionGroupTests {
     #expect(changed.canonical["draw"] == ["frames": 8, "stride": 5])
     #expect((changed.method.goals[0].change as? Turn)?.angles == [90])
     #expect(try read(["name": "nothing"]).method.goals.isEmpty)
+  }
+
+  @Test("a map of one option stands for the entry that its value names, and else for nothing")
+  func choices() throws {
+    let none = try read(["name": "either"])
+    #expect(none.canonical["draw"] == ["stride": 1])
+    #expect(none.method.goals.map(\.weight) == [2])
+    let turn = try read(["name": "either", "way": "turn"])
+    #expect(turn.canonical["draw"] == ["stride": 2])
+    #expect(turn.method.goals.map(\.weight) == [2])
+    let pace = try read(["name": "either", "way": "pace", "most": 5])
+    #expect(pace.canonical["draw"] == ["stride": 5])
+    #expect((pace.method.goals.last?.change as? Pace)?.most == 5)
+    #expect(pace.method.goals.map(\.weight) == [2, 1])
   }
 
   @Test(
