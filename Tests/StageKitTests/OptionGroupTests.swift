@@ -168,7 +168,8 @@ struct OptionGroupTests {
     let declaration = try read(["goals": []]).declaration
     let data = try JSONEncoder().encode(declaration)
     let decoded = try JSONDecoder().decode(OptionDeclaration.self, from: data)
-    #expect(
-      try decoded.canonical(["name": "turned"]) == declaration.canonical(["name": "turned"]))
+    for value: Value in [["name": "turned"], ["name": "either", "way": "pace"]] {
+      #expect(try decoded.canonical(value) == declaration.canonical(value))
+    }
   }
 }
