@@ -4,9 +4,9 @@
 /// Each piece through one Linear and ReLU (`NAME.piece`; left out with `pieceWidth` nil), all pairs
 /// (i, j) with i < j side by side through another (`NAME.pair`), all pairs side by side, dropout,
 /// Linear to the classes (`NAME.classes`).
-/// Source: Lee et al. (ICCV 2017), figure 3, with `pieceWidth` 1024 (fc6) and `pairWidth` 512 (fc7).
-/// Without `pieceWidth` it is the head of Xu et al. (CVPR 2019) in their public code, which computes
-/// 3 pieces, 512 features of a pair and dropout of 0.5.
+/// Source: the order prediction network of Lee et al. (ICCV 2017), with `pieceWidth` 1024 (fc6) and
+/// `pairWidth` 512 (fc7). Without `pieceWidth` it is the head of Xu et al. (CVPR 2019) in their public
+/// code, with 512 features of a pair and dropout of 0.5.
 public struct PairwiseHead: Layer {
   private let chain: Chain
 
@@ -53,7 +53,7 @@ public struct PairwiseHead: Layer {
 /// Linear, batch norm where wanted, and ReLU for each hidden size, then Linear. Parameters are named
 /// as those of a `torch.nn.Sequential` of these layers: `NAME.0.weight`, with batch norm
 /// `NAME.1.running_mean`, `NAME.3.weight`.
-/// Source: Chen et al. (2020, SimCLR), section 2.1: `hidden` [d] and 128. Bardes et al. (2022,
+/// Source: Chen et al. (2020, SimCLR), section 2: `hidden` [d] and 128. Bardes et al. (2022,
 /// VICReg), section 4.2: two hidden sizes, with batch norm. Their last layer has no bias; it does not
 /// change that loss, and its gradient is 0.
 public struct ProjectionHead: Layer {

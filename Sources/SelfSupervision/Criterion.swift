@@ -6,6 +6,9 @@ public protocol Criterion: NamedPart, Sendable {
   /// Why it cannot judge this, and what to write instead; `nil` where it can.
   func problem(with target: Target, sampler: Sampler) -> String?
 
+  /// Whether its answers are those of the method's first objective with classes, not its own.
+  var needsClasses: Bool { get }
+
   /// - Parameters:
   ///   - results: of the head, `[n, width]`
   ///   - answers: the right ones, `[n]`
@@ -16,7 +19,13 @@ public protocol Criterion: NamedPart, Sendable {
   ) throws -> (loss: Loss, metrics: [String: Double])
 }
 
-public let allCriteria: [any Criterion.Type] = [CrossEntropy.self, MeanSquaredError.self]
+extension Criterion {
+  public var needsClasses: Bool { false }
+}
+
+public let allCriteria: [any Criterion.Type] = [
+  CrossEntropy.self, MeanSquaredError.self, Contrastive.self, VICReg.self,
+]
 
 /// The negative logarithm of the softmax at the right class.
 public struct CrossEntropy: Criterion {
@@ -48,11 +57,7 @@ public struct CrossEntropy: Criterion {
     }
     let classes = results.count / max(1, labels.count)
     let loss = try crossEntropy(results, classes: classes, labels: labels, smoothing: smoothing)
-    let right = labels.indices.count { row in
-      let logits = results[row * classes..<(row + 1) * classes]
-      return logits.indices.max { logits[$0] < logits[$1] } == row * classes + labels[row]
-    }
-    return (loss, ["accuracy": Double(right) / Double(labels.count)])
+    return (loss, ["accuracy": try accuracy(results, classes: classes, labels: labels)])
   }
 }
 

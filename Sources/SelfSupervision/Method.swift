@@ -35,7 +35,9 @@ public struct Method: OptionGroup, Sendable {
     for (index, objective) in objectives.enumerated() {
       let transform = objective.transform
       let name = type(of: transform).name
-      if let message = transform.problem(with: sampler, head: objective.head) {
+      if let message = transform.problem(
+        with: sampler, augmentation: augmentation, head: objective.head)
+      {
         return ("\(index).transform", message)
       }
       for change in transform.changes.sorted(by: { $0.rawValue < $1.rawValue }) {
@@ -60,9 +62,19 @@ public struct Method: OptionGroup, Sendable {
       if let message = objective.loss.problem(with: target, sampler: sampler) {
         return ("\(index).loss", "'\(type(of: objective.loss).name)' \(message)")
       }
+      if objective.loss.needsClasses, classObjective == nil {
+        return (
+          "\(index).loss",
+          "'\(type(of: objective.loss).name)' takes classes of another objective, and none has any;"
+            + " add one, such as { transform: pace }, or write positives: draw"
+        )
+      }
     }
     return nil
   }
+
+  /// The first that has classes, whose accuracy people watch.
+  var classObjective: Int? { objectives.firstIndex { $0.transform.target.hasClasses } }
 }
 
 /// One thing to be recognised: what is done, which head says what it was, how that is judged.

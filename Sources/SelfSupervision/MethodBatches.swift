@@ -13,6 +13,11 @@ public struct MethodBatches: BatchSource {
     public var answers: [[Answer]]
     /// Which draw of the batch each comes from; the shape of `answers`.
     public var draws: [[Int]]
+
+    public init(answers: [[Answer]], draws: [[Int]]) {
+      self.answers = answers
+      self.draws = draws
+    }
   }
 
   public let seed: Int
@@ -111,7 +116,8 @@ public struct MethodBatches: BatchSource {
       let found = try self.answers(of: objective.transform, index, to: samples, at: step)
       for place in samples.indices {
         var random = random("transform \(index)", step, place)
-        try objective.transform.apply(found[place], to: &samples[place], using: &random)
+        try objective.transform.apply(
+          found[place], to: &samples[place], size: renderer.size, using: &random)
       }
       answers.append(found)
     }

@@ -22,13 +22,11 @@ extension Method {
   ///
   /// - Parameters:
   ///   - results: of each head, `[rows, width]`, or `[samples, width]` where it joins pieces
-  ///   - answers: the right ones, of each objective `[rows]` or `[samples]`
-  ///   - draws: which draw each of them comes from
+  ///   - targets: what they should have been
   /// - Returns: metrics: `accuracy` of the first objective that has classes, `head1.accuracy` of
   ///   another, and where there are several objectives `head0.loss`, …, without their weights
-  public func judge(
-    _ results: [[Float]], answers: [[Answer]], draws: [[Int]]
-  ) throws -> Verdict {
+  public func judge(_ results: [[Float]], _ targets: MethodBatches.Targets) throws -> Verdict {
+    let (answers, draws) = (targets.answers, targets.draws)
     guard results.count == objectives.count, answers.count == objectives.count,
       draws.count == objectives.count
     else {
@@ -40,7 +38,10 @@ extension Method {
     var verdict = Verdict()
     for (index, objective) in objectives.enumerated() {
       var (loss, metrics) = try objective.loss.judge(
-        results[index], answers: answers[index], draws: draws[index])
+        results[index],
+        answers: objective.loss.needsClasses
+          ? try classes(of: answers, rows: draws[index].count) : answers[index],
+        draws: draws[index])
       if let accuracy = metrics.removeValue(forKey: "accuracy") {
         verdict.metrics[accuracyName(of: index)] = accuracy
       }
@@ -68,8 +69,18 @@ extension Method {
   }
 
   private func accuracyName(of index: Int) -> String {
-    let first = objectives.firstIndex { $0.transform.target.names(classes: []) != nil }
-    return index == first ? "accuracy" : "head\(index).accuracy"
+    index == classObjective ? "accuracy" : "head\(index).accuracy"
+  }
+
+  /// The answers of the first objective that has classes, one for each row.
+  private func classes(of answers: [[Answer]], rows: Int) throws -> [Answer] {
+    guard let classObjective, !answers[classObjective].isEmpty,
+      rows.isMultiple(of: answers[classObjective].count)
+    else {
+      throw LearningError(.badShape, "\(rows) rows have no classes that belong to them")
+    }
+    let each = rows / answers[classObjective].count
+    return answers[classObjective].flatMap { Array(repeating: $0, count: each) }
   }
 }
 

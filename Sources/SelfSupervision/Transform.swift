@@ -14,9 +14,9 @@ public protocol Transform: NamedPart, Sendable {
   /// recognised.
   var changes: Set<Change> { get }
 
-  /// Why it cannot be done to what this sampler draws or asked of this head, and what to write
+  /// Why it cannot be recognised in what is drawn and varied so, or by this head, and what to write
   /// instead; `nil` where it can.
-  func problem(with sampler: Sampler, head: any Head) -> String?
+  func problem(with sampler: Sampler, augmentation: Augmentation, head: any Head) -> String?
 
   /// What is done to one sample; classes are drawn evenly by whoever calls, and never here.
   func draw(using random: inout CounterRandom) -> Answer
@@ -35,18 +35,10 @@ public protocol Transform: NamedPart, Sendable {
 extension Transform {
   public static var presets: [Preset] { [] }
   public var changes: Set<Change> { [] }
-  public func problem(with sampler: Sampler, head: any Head) -> String? { nil }
+  public func problem(
+    with sampler: Sampler, augmentation: Augmentation, head: any Head
+  ) -> String? { nil }
   public func draw(using random: inout CounterRandom) -> Answer { .none }
-
-  /// Its own options, for a preset that offers them under the same names.
-  static var options: [OptionDeclaration] { OptionReader.options(of: Self.self) }
-
-  /// Itself with `${option}` for each of its options, for the same preset.
-  static var part: Value {
-    .map(
-      [.init("name", .string(name))]
-        + options.map { .init($0.name, .string("${\($0.name)}")) })
-  }
 
   /// The class that an answer names.
   func index(_ answer: Answer) throws -> Int {
@@ -56,6 +48,18 @@ extension Transform {
         .badSetting, "'\(Self.name)' has classes 0 to \(names.count - 1); the answer is \(answer)")
     }
     return index
+  }
+}
+
+extension NamedPart {
+  /// Its own options, for a preset that offers them under the same names.
+  static var options: [OptionDeclaration] { OptionReader.options(of: Self.self) }
+
+  /// Itself with `${option}` for each of its options, for the same preset.
+  static var part: Value {
+    .map(
+      [.init("name", .string(name))]
+        + options.map { .init($0.name, .string("${\($0.name)}")) })
   }
 }
 
@@ -69,6 +73,13 @@ public enum Target: Hashable, Sendable {
   case numbers([String])
   /// Nothing: clips of one draw belong together.
   case identity
+
+  var hasClasses: Bool {
+    switch self {
+    case .classes, .labels: true
+    case .numbers, .identity: false
+    }
+  }
 }
 
 /// What the network should have said of one sample.

@@ -120,7 +120,7 @@ extension LearningTests {
           "order.piece.weight", "order.piece.bias", "order.pair.weight", "order.pair.bias",
           "order.classes.weight", "order.classes.bias",
         ])
-      // Table of Lee et al.: 6 pairs of 512.
+      // As Lee et al.: fc6, and 6 pairs of fc7.
       #expect(
         pairwise.parameters.map(\.shape) == [
           [1024, 6], [1024], [512, 2048], [512], [12, 3072], [12],
@@ -136,6 +136,23 @@ extension LearningTests {
       #expect(projection.counters.map(\.name) == ["projection.1.num_batches_tracked"])
       let plain = try ProjectionHead(features: 8, hidden: [8], initializer: initializer)
       #expect(plain.parameters.last?.name == "projection.2.bias")
+    }
+
+    @Test("a linear layer starts as PyTorch's, or normally distributed with a bias of 0")
+    func linear() throws {
+      let initializer = Initializer(seed: 5)
+      let plain = try Linear("fc", 100, 50, initializer: initializer)
+      for parameter in plain.parameters {
+        let values = try parameter.values()
+        #expect(values.allSatisfy { abs($0) <= 0.1 } && values.contains { abs($0) > 0.09 })
+      }
+      let normal = try Linear("fc", 100, 50, deviation: 0.01, initializer: initializer)
+      let weights = try normal.weight.values()
+      // Within five standard deviations of the estimate.
+      #expect(abs(length(weights) / 5000.0.squareRoot() - 0.01) < 5 * 0.01 / 10000.0.squareRoot())
+      let mean = weights.reduce(0.0) { $0 + Double($1) } / 5000
+      #expect(abs(mean) < 5 * 0.01 / 5000.0.squareRoot())
+      #expect(try normal.bias.values() == [Float](repeating: 0, count: 50))
     }
 
     /// Classes that are the pairs' features themselves show what dropout did to each.

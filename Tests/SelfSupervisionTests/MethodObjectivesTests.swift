@@ -46,7 +46,7 @@ struct MethodObjectivesTests {
       draws.append((0..<rows).map { $0 / each / method.sampler.copies })
     }
     return Judged(
-      verdict: try method.judge(results, answers: answers, draws: draws), results: results)
+      verdict: try method.judge(results, .init(answers: answers, draws: draws)), results: results)
   }
 
   @Test("every preset's heads and losses serve: finite, with the accuracy that was made")
@@ -90,11 +90,12 @@ struct MethodObjectivesTests {
   func weights() throws {
     func value(_ weight: Double) -> Value {
       [
+        "augment": ["flip": 0],
         "objectives": [
           ["transform": "rotation", "weight": 2],
           ["transform": "flip", "weight": .number(weight)],
           ["transform": "affine", "loss": "mean_squared_error", "weight": 0.5],
-        ]
+        ],
       ]
     }
     let one = try judge(method(value(1))).verdict
@@ -125,7 +126,9 @@ struct MethodObjectivesTests {
       ["transform": "flip"],
     ]
     #expect(
-      try chance(["objectives": affineFirst]) == ["accuracy": 1 / 4, "head2.accuracy": 1 / 2])
+      try chance(["augment": ["flip": 0], "objectives": affineFirst]) == [
+        "accuracy": 1 / 4, "head2.accuracy": 1 / 2,
+      ])
   }
 
   @Test("labels that are not there, and results that do not fit, are refused")
@@ -136,13 +139,13 @@ struct MethodObjectivesTests {
     }
     #expect(error?.message.contains("these have 0") == true)
     #expect(throws: LearningError.self) {
-      _ = try supervised.judge([], answers: [[]], draws: [[]])
+      _ = try supervised.judge([], .init(answers: [[]], draws: [[]]))
     }
     #expect(throws: LearningError.self) {
-      _ = try supervised.judge([[0, 1, 2]], answers: [[.none]], draws: [[0]])
+      _ = try supervised.judge([[0, 1, 2]], .init(answers: [[.none]], draws: [[0]]))
     }
     #expect(throws: LearningError.self) {
-      _ = try supervised.judge([[0, 1, 2]], answers: [[.index(5)]], draws: [[0]])
+      _ = try supervised.judge([[0, 1, 2]], .init(answers: [[.index(5)]], draws: [[0]]))
     }
   }
 }

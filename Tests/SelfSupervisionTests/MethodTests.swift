@@ -58,7 +58,8 @@ struct MethodTests {
     }
     #expect(objectives[0]["transform"]?["angles"] == [0, 180])
     let replaced = try method([
-      "pretext": "rotation", "objectives": [["transform": "flip", "weight": 2]],
+      "pretext": "rotation", "objectives": [["transform": "pace", "weight": 2]],
+      "sampler": ["stride": 1],
     ])
     #expect(replaced.objectives.map(\.weight) == [2])
     #expect(replaced.sampler.copies == 4)
@@ -106,7 +107,10 @@ struct MethodTests {
       ],
     ])
     #expect(sorting.objectives.map(\.weight) == [1, 0.5])
-    _ = try method(["objectives": [["transform": "rotation"], ["transform": "flip"]]])
+    let still: Value = ["flip": 0]
+    _ = try method([
+      "augment": still, "objectives": [["transform": "rotation"], ["transform": "flip"]],
+    ])
     _ = try method(["objectives": [["transform": "pace"], ["transform": "playback_direction"]]])
   }
 
@@ -137,7 +141,9 @@ struct MethodTests {
       ),
     ] as [(Value, String, String)])
   func conflicts(_ objectives: Value, _ place: String, _ advice: String) throws {
-    let error = #expect(throws: Diagnostic.self) { _ = try method(["objectives": objectives]) }
+    let error = #expect(throws: Diagnostic.self) {
+      _ = try method(["augment": ["flip": 0], "objectives": objectives])
+    }
     #expect(error?.position.path == "with.task.\(place)")
     #expect(error?.message.contains(advice) == true, "\(error?.message ?? "")")
   }

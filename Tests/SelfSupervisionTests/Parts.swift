@@ -10,11 +10,6 @@ func methodDeclaration() throws -> OptionDeclaration {
   return try #require(reader.declarations.first)
 }
 
-func method(_ value: Value) throws -> Method {
-  var reader = OptionReader(["task": value])
-  return try reader.record("task", presets: Method.presets, help: "")
-}
-
 /// A method's first transform.
 func transform(_ part: Value) throws -> any Transform {
   var reader = OptionReader(["transform": part])

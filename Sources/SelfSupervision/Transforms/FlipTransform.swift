@@ -26,7 +26,10 @@ public struct FlipTransform: Transform {
     [
       Preset(
         name: name, summary: "Is it mirrored?", options: options,
-        value: ["objectives": [["transform": part]]])
+        value: [
+          "augment": ["flip": ["${axes}": ["horizontal": 0, "both": 0]]],
+          "objectives": [["transform": part]],
+        ])
     ]
   }
 
@@ -41,6 +44,18 @@ public struct FlipTransform: Transform {
   public var target: Target { .classes(kinds) }
   /// Mirrored both ways is turned by 180 degrees.
   public var changes: Set<Change> { axes == .both ? [.mirroring, .turn] : [.mirroring] }
+
+  public func problem(
+    with sampler: Sampler, augmentation: Augmentation, head: any Head
+  ) -> String? {
+    if axes != .vertical, augmentation.flip > 0 {
+      return "the augmentation flips clips too; write flip: 0 there"
+    }
+    if axes != .horizontal, augmentation.verticalFlip > 0 {
+      return "the augmentation flips clips too; write flip_vertical: 0 there"
+    }
+    return nil
+  }
 
   public func apply(
     _ answer: Answer, to sample: inout Sample, size: [Int], using random: inout CounterRandom

@@ -11,7 +11,10 @@ public struct LabelsTransform: Transform {
     [
       Preset(
         name: "supervised", summary: "Which label has it? The upper bound",
-        value: ["sampler": ["balanced": true], "objectives": [["transform": part]]])
+        value: [
+          "sampler": ["balanced": true], "augment": ["scale": [0.95, 1]],
+          "objectives": [["transform": part]],
+        ])
     ]
   }
 

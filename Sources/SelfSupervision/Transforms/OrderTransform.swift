@@ -27,31 +27,72 @@ public struct OrderTransform: Transform {
     }
   }
 
-  public static var presets: [Preset] {
-    [
-      Preset(
-        name: "sequence_sorting", summary: "In which order are the frames? Lee et al. (2017)",
-        options: [
-          OptionDeclaration(
-            name: "frames", shape: .integer, defaultValue: 4, minimum: 3, maximum: 5,
-            unit: "frames", help: "that are shuffled"),
-          OptionDeclaration(
-            name: "stride", shape: .integer, defaultValue: 6, minimum: 1, unit: "frames",
-            help: "from one of them to the next, so that something moves between"),
-        ],
-        value: [
-          "sampler": ["frames": "${frames}", "stride": "${stride}", "motion": true],
-          "objectives": [["transform": ["name": "order", "items": "${frames}"]]],
-        ])
-    ]
-  }
+  public static var presets: [Preset] { [sequenceSorting, clipOrder] }
+
+  private static let sequenceSorting = Preset(
+    name: "sequence_sorting", summary: "In which order are the frames? Lee et al. (2017)",
+    options: [
+      OptionDeclaration(
+        name: "frames", shape: .integer, defaultValue: 4, minimum: 3, maximum: 5, unit: "frames",
+        help: "that are shuffled"),
+      OptionDeclaration(
+        name: "stride", shape: .integer, defaultValue: 6, minimum: 1, unit: "frames",
+        help: "from one of them to the next, so that something moves between; left out between them"
+          + " with head: pairwise"),
+      OptionDeclaration(
+        name: "head", shape: .choice, defaultValue: "linear", choices: ["linear", "pairwise"],
+        help: "linear: one clip of the frames; pairwise: each frame by itself, then each pair"),
+    ],
+    value: [
+      "sampler": [
+        "frames": ["${head}": ["linear": "${frames}", "pairwise": 1]],
+        "stride": ["${head}": ["linear": "${stride}"]],
+        "pieces": ["${head}": ["pairwise": "${frames}"]],
+        "gap": ["${head}": ["pairwise": "${stride}"]],
+        "motion": true,
+      ],
+      "augment": ["jitter": 5],
+      "objectives": [
+        [
+          "transform": ["name": "order", "items": "${frames}"],
+          "head": [
+            "${head}": ["linear": "linear", "pairwise": ["name": "pairwise", "piece": 1024]]
+          ],
+        ]
+      ],
+    ])
+
+  private static let clipOrder = Preset(
+    name: "clip_order", summary: "In which order are the clips? Xu et al. (2019)",
+    options: [
+      OptionDeclaration(
+        name: "clips", shape: .integer, defaultValue: 3, minimum: 2, maximum: 5,
+        help: "that are shuffled"),
+      OptionDeclaration(
+        name: "frames", shape: .integer, defaultValue: 16, minimum: 1, unit: "frames",
+        help: "of each clip"),
+      OptionDeclaration(
+        name: "gap", shape: .integer, defaultValue: 8, minimum: 0, unit: "frames",
+        help: "left out between one clip and the next"),
+    ],
+    value: [
+      "sampler": ["frames": "${frames}", "pieces": "${clips}", "gap": "${gap}"],
+      "objectives": [
+        [
+          "transform": ["name": "order", "items": "${clips}", "either_way": false],
+          "head": ["name": "pairwise", "pair": 512, "dropout": 0.5],
+        ]
+      ],
+    ])
 
   public var target: Target {
     .classes(orders.map { order in order.map { "\($0 + 1)" }.joined() })
   }
   public var changes: Set<Change> { [.order] }
 
-  public func problem(with sampler: Sampler, head: any Head) -> String? {
+  public func problem(
+    with sampler: Sampler, augmentation: Augmentation, head: any Head
+  ) -> String? {
     if sampler.pieces > 1 {
       guard sampler.pieces == items else {
         return "\(items) pieces change places and \(sampler.pieces) are drawn; write"

@@ -6,6 +6,7 @@ public import StageKit
 /// Past the end of the segment a clip goes on at the segment's first frame, so that its length gives
 /// nothing away.
 /// Source: Wang et al. (2020), section 3.2 and, for the end of a video, the authors' published loader;
+/// section 4.1 for tones that change from frame to frame, or sums of neighbours tell the pace;
 /// section 3.3 for the contrastive losses, which weigh 0.1.
 public struct PaceTransform: Transform {
   public static let name = "pace"
@@ -25,15 +26,40 @@ public struct PaceTransform: Transform {
   public static var presets: [Preset] {
     [
       Preset(
-        name: name, summary: "How fast is it played? Wang et al. (2020)", options: options,
-        value: ["objectives": [["transform": part]]])
+        name: name, summary: "How fast is it played? Wang et al. (2020)",
+        options: options + [
+          OptionDeclaration(
+            name: "contrastive", shape: .choice, defaultValue: "none",
+            choices: ["none", "same_context", "same_pace"],
+            help: "clips to bring together besides: those of one segment, or of one pace")
+        ],
+        value: [
+          "sampler": [
+            "copies": ["${contrastive}": ["same_context": 2]],
+            "apart": ["${contrastive}": ["same_context": true]],
+          ],
+          "augment": ["per": "frame"],
+          "objectives": [
+            ["transform": part],
+            ["${contrastive}": ["same_context": together("draw"), "same_pace": together("class")]],
+          ],
+        ])
+    ]
+  }
+
+  private static func together(_ positives: Value) -> Value {
+    [
+      "transform": "views", "head": "projection",
+      "loss": ["name": "contrastive", "positives": positives], "weight": 0.1,
     ]
   }
 
   public var target: Target { .classes(paces.map { "\($0)x" }) }
   public var changes: Set<Change> { [.pace] }
 
-  public func problem(with sampler: Sampler, head: any Head) -> String? {
+  public func problem(
+    with sampler: Sampler, augmentation: Augmentation, head: any Head
+  ) -> String? {
     guard sampler.stride > 1 else { return nil }
     return "a pace replaces the sampler's stride of \(sampler.stride); leave the stride out and"
       + " write the paces in frames"

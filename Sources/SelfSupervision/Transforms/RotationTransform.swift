@@ -37,6 +37,18 @@ public struct RotationTransform: Transform {
   public var target: Target { .classes(angles.map { "\($0)°" }) }
   public var changes: Set<Change> { [.turn] }
 
+  public func problem(
+    with sampler: Sampler, augmentation: Augmentation, head: any Head
+  ) -> String? {
+    if augmentation.rotation >= 45 {
+      return "the augmentation turns clips too, by up to \(augmentation.rotation) degrees; write"
+        + " rotation: 10 there"
+    }
+    guard augmentation.flip > 0, augmentation.verticalFlip > 0 else { return nil }
+    return
+      "the augmentation flips clips both ways, which is a turn too; write flip_vertical: 0 there"
+  }
+
   public func apply(
     _ answer: Answer, to sample: inout Sample, size: [Int], using random: inout CounterRandom
   ) throws {

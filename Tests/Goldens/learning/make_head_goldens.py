@@ -21,7 +21,7 @@ torch.manual_seed(21)
 
 
 class Pairwise(nn.Module):
-    """Lee et al. (2017), figure 3; without dropout, which draws other numbers here."""
+    """Lee et al. (2017) and Xu et al. (2019); without dropout, which draws other numbers here."""
 
     def __init__(self, features, pieces, classes, piece, pair):
         super().__init__()
