@@ -34,39 +34,31 @@ let classes = 4
 let backend = try OneDNNBackend(threads: 2)
 let initializer = Initializer(seed: 0)
 let network = try ResNet3D(initializer: initializer)
-let program = Program(
-  on: backend, mode: isTraining ? .training : .inference,
-  type: try precision.resolved(on: backend))
-let clips = try program.input([batch, 3, frames, size, size])
+let type = try precision.resolved(on: backend)
+let shape = [batch, 3, frames, size, size]
 let labels = (0..<batch).map { $0 % classes }
 var random = SystemRandomNumberGenerator()
-let values = (0..<batch * 3 * frames * size * size).map { _ in
-  Float.random(in: 0..<1, using: &random)
-}
+let values = (0..<shape.reduce(1, *)).map { _ in Float.random(in: 0..<1, using: &random) }
 
+let program: Program
 let step: () throws -> Void
 if isTraining {
   let head = try Linear("fc", network.features, classes, initializer: initializer)
-  let (features, featuresBackward) = try network.forward(clips, in: program)
-  let (logits, headBackward) = try head.forward(features, in: program)
-  let output = try program.output(logits)
-  program.beginBackward()
-  let gradient = try program.input([batch, classes])
-  _ = try featuresBackward(headBackward(Gradient(gradient)))
-  try program.finish()
+  let training = try Training(
+    backbone: network, heads: [head], shape: shape, type: type, on: backend)
   let descent = try GradientDescent(
     network.parameters + head.parameters, .init(momentum: 0.9, decay: 1e-4), on: backend)
+  program = training.program
   step = {
-    try program.write(values, to: clips)
-    try program.forward()
-    let loss = try crossEntropy(try program.read(output), classes: classes, labels: labels)
-    try program.write(loss.gradient, to: gradient)
-    try program.backward()
+    _ = try training.compute(values, step: 0) {
+      [try crossEntropy($0[0], classes: classes, labels: labels)]
+    }
     try descent.step(rate: 0.01)
   }
 } else {
-  let (features, _) = try network.forward(clips, in: program)
-  let output = try program.output(features)
+  program = Program(on: backend, mode: .inference, type: type)
+  let clips = try program.input(shape)
+  let output = try program.output(network.forward(clips, in: program).0)
   try program.finish()
   step = {
     try program.write(values, to: clips)

@@ -6,6 +6,8 @@
 public struct OptionReader {
   /// What has been declared so far.
   public private(set) var declarations: [OptionDeclaration] = []
+  /// What has been read so far, as it enters the key: after defaults, presets written out.
+  public private(set) var canonicalValues: [String: Value] = [:]
   private let values: [String: Value]
   private let recording: Bool
   /// Where the options stand, for errors.
@@ -220,7 +222,9 @@ public struct OptionReader {
         at: place)
     }
     do {
-      return try declaration.canonical(value)
+      let canonical = try declaration.canonical(value)
+      canonicalValues[declaration.name] = canonical
+      return canonical
     } catch {
       throw Diagnostic(
         error.rule, "option '\(declaration.name)'\(error.place) \(error.message)", at: place)

@@ -38,7 +38,7 @@ struct NetworkSaliency {
     case (let weights?, true):
       throw StageFailure(
         "both the input 'model' and the option 'weights' ('\(weights)') are given; expected one")
-    case (let weights?, false): return try SaliencyModel.file(of: weights, in: context)
+    case (let weights?, false): return try context.weightsFile(weights)
     }
   }
 }

@@ -127,7 +127,7 @@ struct SaliencyTrainStage: Stage {
     guard let weights else {
       return try SaliencyModel(width: width, groups: groups, size: size, seed: seed)
     }
-    let model = try SaliencyModel(path: SaliencyModel.file(of: weights, in: context))
+    let model = try SaliencyModel(path: context.weightsFile(weights))
     try model.check(frameSize: size, of: "frames")
     return model
   }
