@@ -11,7 +11,7 @@ public import StageKit
 ///
 /// Defaults: turns, aspect and ±25 % of gamma and tones are those of `paper.md` sections 1 and 5; blur
 /// and speckle are off.
-public struct Augmentation: OptionGroup, Hashable, Sendable {
+public struct Augmentation: OptionMap, Hashable, Sendable {
   /// Which frames have tones of their own.
   public enum Extent: String, CaseIterable, Sendable {
     case clip, frame

@@ -58,7 +58,7 @@ func noise(_ numbers: Int...) -> Int {
 }
 
 /// A group of options as YAML would give it.
-func made<Group: OptionGroup>(_ value: Value) throws -> Group {
+func made<Group: OptionMap>(_ value: Value) throws -> Group {
   var reader = OptionReader(["group": value])
   return try reader.record("group", help: "")
 }
