@@ -177,12 +177,12 @@ struct PretrainStage: Stage {
       features: network.features, classes: classes, initializer: Initializer(seed: seed))
     let looked = (validationSamples + recipe.batch - 1) / recipe.batch
     let held = try HeldOutClips(
-      method, in: batches(of: scans.held, size: size, seed: 0, purpose: "held out"), count: looked,
-      network: network, heads: heads, type: type, on: backend)
+      method, in: batches(of: scans.held, size: size, for: "held out", seed: 0, in: context),
+      count: looked, network: network, heads: heads, type: type, on: backend)
     let training = try Pretraining(
       network, heads: heads, method: method,
-      on: batches(of: scans.training, size: size, seed: seed, purpose: "training"), judgedBy: held,
-      recipe: recipe, interval: min(interval, recipe.steps), keeping: kept,
+      on: batches(of: scans.training, size: size, for: "training", seed: seed, in: context),
+      judgedBy: held, recipe: recipe, interval: min(interval, recipe.steps), keeping: kept,
       settings: ["task": task.json, "held out": scans.heldGroups.joined(separator: ", ")],
       type: type, backend: backend, in: context)
     let (points, kept) = try training.run()
@@ -198,20 +198,33 @@ struct PretrainStage: Stage {
     let scans = try PretrainScans(listing, holdingOut: validation)
     context.log(
       "\(scans.training.scans.count) scans to train on; held out are \(scans.held.scans.count) scans "
-        + "of \(scans.heldGroups.joined(separator: ", "))")
+        + "of \(PretrainStage.short(scans.heldGroups))")
     if !listing.knowsGroups {
       context.log("warning: no roles or labels say whose the scans are; each is held out by itself")
     }
     return scans
   }
 
+  /// The first names of a list, and how many there are.
+  private static func short(_ names: [String]) -> String {
+    let shown = names.prefix(8).joined(separator: ", ")
+    return names.count > 8 ? "\(names.count) groups: \(shown), …" : shown
+  }
+
+  /// - Throws: `StageFailure` saying for what there are no batches
   private func batches(
-    of scans: ScanSet, size: [Int], seed: Int, purpose: String
+    of scans: ScanSet, size: [Int], for purpose: String, seed: Int, in context: StageContext
   ) throws -> MethodBatches {
     do {
-      return try MethodBatches(
+      let batches = try MethodBatches(
         method, of: scans, clip: clip, size: size, batch: recipe.batch, seed: seed,
         purpose: purpose)
+      if batches.segmentsLeftOut > 0 {
+        context.log(
+          "\(purpose): \(batches.segmentsLeftOut) of \(scans.scans.flatMap(\.segments).count) runs of "
+            + "moving frames are shorter than the task's clips, and never drawn")
+      }
+      return batches
     } catch let error as LearningError {
       throw StageFailure("\(purpose): \(error)")
     }

@@ -135,6 +135,24 @@ extension PretrainStageTests {
       #expect(empty == "none of the 3 scans of 'frames' has a moving frame")
     }
 
+    @Test("runs that are too short for the task's clips are counted")
+    func shortRuns() async throws {
+      let bench = try PretrainBench()
+      let ids = ["p0/a", "p1/a", "p2/a", "p3/a"]
+      let held = try PretrainScans.heldOut(
+        of: Dictionary(uniqueKeysWithValues: ids.map { ($0, []) }), share: 0.25, port: "frames")
+      let short = try #require(ids.first { !held.contains($0) })
+      let films = try bench.bench.many(
+        "item", ids.map { ($0, try bench.film($0, frames: $0 == short ? 2 : 16)) })
+      let events = try await bench.train(["frames": films])
+      #expect(
+        events.contains {
+          $0.message
+            == "training: 1 of 3 runs of moving frames are shorter than the task's clips, and never "
+            + "drawn"
+        })
+    }
+
     @Test("labelled scans must be connected, labelled, and of two classes")
     func labels() async throws {
       let bench = try PretrainBench()
