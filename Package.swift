@@ -73,9 +73,11 @@ let package = Package(
     .target(
       name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl"), .linkedLibrary("gomp")]),
     .target(name: "Learning", dependencies: ["COneDNN", "StageKit"], swiftSettings: swift),
+    // Its loops run beside the training's kernels, on the same cores: fast in every build.
+    .target(name: "CSelfSupervision", cSettings: [.unsafeFlags(["-O3", "-fno-math-errno"])]),
     .target(
-      name: "SelfSupervision", dependencies: ["Learning", "StageKit"], swiftSettings: swift,
-      plugins: ["Catalogue"]),
+      name: "SelfSupervision", dependencies: ["CSelfSupervision", "Learning", "StageKit"],
+      swiftSettings: swift, plugins: ["Catalogue"]),
     .target(name: "Charts", swiftSettings: swift),
     .target(name: "Pictures", dependencies: ["CCairo"], swiftSettings: swift),
     // Its loops are the whole cost of a scan: fast in every build.

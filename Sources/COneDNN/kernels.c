@@ -1,4 +1,5 @@
 // Elementwise work that oneDNN cannot fuse, on the threads that its kernels use.
+#include "bfloat16.h"
 #include "conednn.h"
 #include "regions.h"
 
@@ -43,21 +44,6 @@ static void nothing(void *argument) { (void)argument; }
 
 // libgomp counts the threads of all teams, and compares them with the processors.
 void cdnn_announce_thread(void) { cdnn_parallel(nothing, NULL, 2); }
-
-static inline float widen(uint16_t bits) {
-  uint32_t wide = (uint32_t)bits << 16;
-  float value;
-  memcpy(&value, &wide, sizeof value);
-  return value;
-}
-
-// To nearest, ties to even, as the processor's own conversion; NaN stays NaN.
-static inline uint16_t narrow(float value) {
-  uint32_t bits;
-  memcpy(&bits, &value, sizeof bits);
-  uint32_t rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
-  return (uint16_t)(value != value ? bits >> 16 | 0x40 : rounded);
-}
 
 CLONES static void load(cdnn_type type, const void *from, size_t start, size_t count, float *to) {
   if (type == CDNN_F32) {

@@ -54,6 +54,13 @@ public struct FrameFile: Sendable {
     (frames, height, width) = (pixels.shape[0], pixels.shape[1], pixels.shape[2])
   }
 
+  /// Lends the pixels of one frame, `[H, W]`, black 0 and white 255, for the time of the call.
+  public func withFrame<Result>(
+    _ index: Int, _ body: (UnsafeBufferPointer<UInt8>) throws -> Result
+  ) rethrows -> Result {
+    try pixels.withRow(index, body)
+  }
+
   /// Appends one clip, `[channels, t, h, w]`, black 0 and white 1; all channels are the same.
   public func append(_ cut: Cut, channels: Int = 1, to values: inout [Float]) throws {
     try check(cut, channels)

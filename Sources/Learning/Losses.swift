@@ -54,6 +54,26 @@ public func crossEntropy(
   return loss
 }
 
+/// The share of rows whose largest logit is at the label; of equal ones the first counts, as in
+/// `torch.argmax`.
+///
+/// - Parameters:
+///   - logits: `[n, classes]`
+///   - labels: `[n]`, n at least 1
+public func accuracy(_ logits: [Float], classes: Int, labels: [Int]) throws -> Double {
+  guard classes > 0, !labels.isEmpty, logits.count == labels.count * classes else {
+    throw LearningError(
+      .badShape,
+      "accuracy of \(logits.count) logits, \(classes) classes, \(labels.count) labels; expected a"
+        + " row of logits for each label")
+  }
+  let right = labels.enumerated().count { row, label in
+    let scores = logits[row * classes..<(row + 1) * classes]
+    return scores.firstIndex(of: scores.max() ?? 0) == row * classes + label
+  }
+  return Double(right) / Double(labels.count)
+}
+
 func logSoftmax(_ logits: ArraySlice<Float>) -> [Double] {
   let top = Double(logits.max() ?? 0)
   let logSum = log(logits.reduce(0) { $0 + exp(Double($1) - top) }) + top
@@ -107,59 +127,4 @@ public func meanSquaredError(_ values: [Float], targets: [Float]) throws -> Loss
   return Loss(
     value: differences.reduce(0) { $0 + $1 * $1 } / count,
     gradient: differences.map { Float(2 * $0 / count) })
-}
-
-/// The normalised, temperature-scaled cross-entropy of pairs: rows i and i + n/2 belong together.
-///
-/// Source: Chen et al. (2020, SimCLR), equation 1.
-/// - Parameters:
-///   - embeddings: `[n, width]`, n even; rows are scaled to length 1 here
-///   - temperature: above 0
-public func contrastive(
-  _ embeddings: [Float], width: Int, temperature: Double
-) throws -> Loss {
-  let rows = width > 0 ? embeddings.count / width : 0
-  guard rows >= 4, rows * width == embeddings.count, rows % 2 == 0, temperature > 0 else {
-    throw LearningError(
-      .badShape,
-      "NT-Xent of \(embeddings.count) values in rows of \(width) at temperature \(temperature);"
-        + " expected an even number of at least 4 rows and a temperature above 0")
-  }
-  var unit = embeddings.map { Double($0) }
-  var lengths = [Double](repeating: 0, count: rows)
-  for row in 0..<rows {
-    let range = row * width..<(row + 1) * width
-    // As torch.nn.functional.normalize: a row of zeros stays one.
-    lengths[row] = max(1e-12, unit[range].reduce(0) { $0 + $1 * $1 }.squareRoot())
-    for index in range { unit[index] /= lengths[row] }
-  }
-  func similarity(_ a: Int, _ b: Int) -> Double {
-    (0..<width).reduce(0) { $0 + unit[a * width + $1] * unit[b * width + $1] } / temperature
-  }
-  var value = 0.0
-  var toUnit = [Double](repeating: 0, count: unit.count)
-  for row in 0..<rows {
-    let partner = (row + rows / 2) % rows
-    let scores = (0..<rows).map { $0 == row ? -Double.infinity : similarity(row, $0) }
-    let top = scores.max() ?? 0
-    let logSum = log(scores.reduce(0) { $0 + exp($1 - top) }) + top
-    value += (logSum - scores[partner]) / Double(rows)
-    for other in 0..<rows where other != row {
-      let slope =
-        (exp(scores[other] - logSum) - (other == partner ? 1 : 0)) / (temperature * Double(rows))
-      for index in 0..<width {
-        toUnit[row * width + index] += slope * unit[other * width + index]
-        toUnit[other * width + index] += slope * unit[row * width + index]
-      }
-    }
-  }
-  var gradient = [Float](repeating: 0, count: unit.count)
-  for row in 0..<rows {
-    let range = row * width..<(row + 1) * width
-    let along = range.reduce(0) { $0 + toUnit[$1] * unit[$1] }
-    for index in range {
-      gradient[index] = Float((toUnit[index] - along * unit[index]) / lengths[row])
-    }
-  }
-  return Loss(value: value, gradient: gradient)
 }

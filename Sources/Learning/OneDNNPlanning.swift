@@ -8,6 +8,8 @@ extension OneDNNBackend {
     switch operation {
     case .sum, .dropout, .runningStatistics:
       return try FusedOperation(operation, arguments)
+    case .gather(let pass, let groups):
+      return try RowGather(pass, groups, arguments, on: self)
     case .convolution(let pass, let window, _, _) where !usesOneDNNAlone:
       if let fast = try WinogradConvolution(operation, arguments, on: self) { return fast }
       guard pass == .backwardWeights else { break }
@@ -59,7 +61,7 @@ extension OneDNNBackend {
         engine, try layout(.source), try layout(.source1), try layout(.destination), &created)
     case .reorder:
       status = cdnn_reorder(engine, try layout(.source), try layout(.destination), &created)
-    case .sum, .dropout, .runningStatistics: preconditionFailure("planned above")
+    case .sum, .dropout, .runningStatistics, .gather: preconditionFailure("planned above")
     }
     try checked(
       status, "\(operation.name) of \(source?.shape ?? []) \(source.map { "\($0.type)" } ?? "")")

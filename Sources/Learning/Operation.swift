@@ -85,6 +85,9 @@ public enum Operation: Hashable, Sendable {
   case sum(Ending)
   /// The same elements go in forward and backward pass.
   case dropout(rate: Float, key: UInt64)
+  /// Rows of each sample put side by side, or, backward, the sums of what became of each row; all
+  /// row-major.
+  case gather(Pass, RowGroups)
   /// The same values in another layout or type.
   case reorder
 
@@ -110,6 +113,7 @@ public enum Operation: Hashable, Sendable {
     case .product: "product"
     case .sum(let ending): "sum \(ending)"
     case .dropout: "dropout"
+    case .gather(let pass, _): "gather \(pass)"
     case .reorder: "reorder"
     }
   }

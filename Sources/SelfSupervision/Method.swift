@@ -16,6 +16,9 @@ public struct Method: OptionGroup, Sendable {
     augmentation = try options.record(
       "augment", default: [:], help: "how clips are varied, which no head is asked about")
     objectives = try options.records("objectives", help: "what is to be recognised, one a head")
+    if let (place, message) = conflict {
+      throw options.problem("objectives.\(place)", message)
+    }
   }
 
   /// Every short name, sorted.
@@ -25,6 +28,53 @@ public struct Method: OptionGroup, Sendable {
 
   private static let none = Preset(
     name: "none", summary: "Random weights: the lower bound", value: ["objectives": []])
+
+  /// Parts that do not fit each other: where, and what to write instead.
+  private var conflict: (place: String, message: String)? {
+    var changed: [Change: String] = [:]
+    for (index, objective) in objectives.enumerated() {
+      let transform = objective.transform
+      let name = type(of: transform).name
+      if let message = transform.problem(
+        with: sampler, augmentation: augmentation, head: objective.head)
+      {
+        return ("\(index).transform", message)
+      }
+      for change in transform.changes.sorted(by: { $0.rawValue < $1.rawValue }) {
+        if let other = changed.updateValue(name, forKey: change) {
+          return (
+            "\(index).transform",
+            "'\(name)' decides \(change.rawValue) as '\(other)' before it does, so that neither"
+              + " can be recognised; leave one out"
+          )
+        }
+      }
+      if transform.changes.contains(.pace), let other = changed[.order] {
+        return (
+          "\(index).transform",
+          "'\(name)' would undo what '\(other)' before it does; write it first"
+        )
+      }
+      let target = transform.target
+      if let message = objective.head.problem(with: target, sampler: sampler) {
+        return ("\(index).head", "'\(type(of: objective.head).name)' \(message)")
+      }
+      if let message = objective.loss.problem(with: target, sampler: sampler) {
+        return ("\(index).loss", "'\(type(of: objective.loss).name)' \(message)")
+      }
+      if objective.loss.needsClasses, classObjective == nil {
+        return (
+          "\(index).loss",
+          "'\(type(of: objective.loss).name)' takes classes of another objective, and none has any;"
+            + " add one, such as { transform: pace }, or write positives: draw"
+        )
+      }
+    }
+    return nil
+  }
+
+  /// The first that has classes, whose accuracy people watch.
+  var classObjective: Int? { objectives.firstIndex { $0.transform.target.hasClasses } }
 }
 
 /// One thing to be recognised: what is done, which head says what it was, how that is judged.

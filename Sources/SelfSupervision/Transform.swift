@@ -1,3 +1,4 @@
+internal import Learning
 public import StageKit
 
 /// Something done to a sample that a network must recognise afterwards.
@@ -9,20 +10,57 @@ public protocol Transform: NamedPart, Sendable {
   static var presets: [Preset] { get }
   /// What is to be recognised.
   var target: Target { get }
+  /// What it changes. Two transforms of a method never change the same, for then neither could be
+  /// recognised.
+  var changes: Set<Change> { get }
+
+  /// Why it cannot be recognised in what is drawn and varied so, or by this head, and what to write
+  /// instead; `nil` where it can.
+  func problem(with sampler: Sampler, augmentation: Augmentation, head: any Head) -> String?
 
   /// What is done to one sample; classes are drawn evenly by whoever calls, and never here.
   func draw(using random: inout CounterRandom) -> Answer
 
   /// Does it: to the frames, the geometry or the tones of all clips of the sample.
   ///
-  /// - Parameter answer: of the kind that `target` says
+  /// - Parameters:
+  ///   - answer: of the kind that `target` says
+  ///   - size: of the rendered frames, `[height, width]`
   /// - Throws: `LearningError` where the sample does not fit, such as too few pieces
-  func apply(_ answer: Answer, to sample: inout Sample, using random: inout CounterRandom) throws
+  func apply(
+    _ answer: Answer, to sample: inout Sample, size: [Int], using random: inout CounterRandom
+  ) throws
 }
 
 extension Transform {
   public static var presets: [Preset] { [] }
+  public var changes: Set<Change> { [] }
+  public func problem(
+    with sampler: Sampler, augmentation: Augmentation, head: any Head
+  ) -> String? { nil }
   public func draw(using random: inout CounterRandom) -> Answer { .none }
+
+  /// The class that an answer names.
+  func index(_ answer: Answer) throws -> Int {
+    guard case .classes(let names) = target else { preconditionFailure("no classes") }
+    guard case .index(let index) = answer, names.indices.contains(index) else {
+      throw LearningError(
+        .badSetting, "'\(Self.name)' has classes 0 to \(names.count - 1); the answer is \(answer)")
+    }
+    return index
+  }
+}
+
+extension NamedPart {
+  /// Its own options, for a preset that offers them under the same names.
+  static var options: [OptionDeclaration] { OptionReader.options(of: Self.self) }
+
+  /// Itself with `${option}` for each of its options, for the same preset.
+  static var part: Value {
+    .map(
+      [.init("name", .string(name))]
+        + options.map { .init($0.name, .string("${\($0.name)}")) })
+  }
 }
 
 /// What a transform asks a network for.
@@ -35,6 +73,13 @@ public enum Target: Hashable, Sendable {
   case numbers([String])
   /// Nothing: clips of one draw belong together.
   case identity
+
+  var hasClasses: Bool {
+    switch self {
+    case .classes, .labels: true
+    case .numbers, .identity: false
+    }
+  }
 }
 
 /// What the network should have said of one sample.
@@ -42,4 +87,14 @@ public enum Answer: Hashable, Sendable {
   case index(Int)
   case numbers([Float])
   case none
+}
+
+/// A property of a sample that a transform decides, as errors name it.
+public enum Change: String, Hashable, Sendable, CaseIterable {
+  case order = "the order of frames"
+  case pace = "the pace"
+  case turn = "the turn"
+  case mirroring = "the mirroring"
+  case placement = "the placement"
+  case cells = "the order of cells"
 }

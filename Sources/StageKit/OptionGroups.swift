@@ -39,8 +39,9 @@ public struct Preset: Hashable, Sendable, Codable {
   public var summary: String
   /// What may be given beside the name.
   public var options: [OptionDeclaration]
-  /// What the name stands for; a text that is `${option}` stands for the option's value, and its
-  /// entry is left out where that is null.
+  /// What the name stands for. A text that is `${option}` stands for the option's value, and its
+  /// entry is left out where that is null. A map whose only key is `${option}` stands for its entry
+  /// that the option's value names, and is left out where it has none.
   public var value: Value
 
   public init(name: String, summary: String, options: [OptionDeclaration] = [], value: Value) {
@@ -111,6 +112,9 @@ public struct Presets: Hashable, Sendable, Codable {
     case .string(let text) where text.hasPrefix("${") && text.hasSuffix("}"):
       let found = values[String(text.dropFirst(2).dropLast())]
       return found == .null ? nil : found
+    case .map(let pairs) where pairs.count == 1 && pairs[0].key.hasPrefix("${"):
+      guard let chosen = filled(.string(pairs[0].key), with: values) else { return nil }
+      return pairs[0].value[chosen.text].flatMap { filled($0, with: values) }
     case .list(let elements): return .list(elements.compactMap { filled($0, with: values) })
     case .map(let pairs):
       return .map(

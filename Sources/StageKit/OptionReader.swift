@@ -293,7 +293,17 @@ public struct OptionReader {
     return OptionReader(values, recording: recording, at: "\(place).\(name)")
   }
 
-  static func options(of type: any OptionGroup.Type) -> [OptionDeclaration] {
+  /// What a value that passed its own checks is wrong in, beside others.
+  ///
+  /// - Parameter name: of the option, or of a part of it such as `objectives.0.loss`
+  public func problem(_ name: String, _ message: String) -> Diagnostic {
+    Diagnostic(
+      .outOfRange, "option '\(name)' \(message)",
+      at: SourcePosition(path: "\(place).\(name)", line: 0, column: 0))
+  }
+
+  /// What a group of options declares.
+  public static func options(of type: any OptionGroup.Type) -> [OptionDeclaration] {
     var recorder = OptionReader.recorder
     do { _ = try type.init(options: &recorder) } catch {
       preconditionFailure("\(type) refuses its own defaults: \(error)")

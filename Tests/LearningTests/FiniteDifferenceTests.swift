@@ -133,6 +133,19 @@ extension LearningTests {
       }
     }
 
+    @Test("of the heads of pretext tasks", arguments: PretextHeadTests.heads.map(\.name))
+    func pretextHeads(name: String) throws {
+      let head = try #require(PretextHeadTests.heads.first { $0.name == name }).make()
+      let shape = try Goldens("heads.safetensors").shape("\(name).x")
+      // The gradient of a bias before batch norm is 0 in theory: alone it has no length.
+      try check(head, shape, separately: name != "vicreg", step: 1e-5, tolerance: 1e-5) {
+        switch head {
+        case is PairwiseHead: $0.pairwise(name, $1, pieces: name == "lee" ? 4 : 3)
+        default: $0.projection(name, $1)
+        }
+      }
+    }
+
     /// Dropout is linear, so differences of our own result are exact but for rounding.
     @Test("of dropout")
     func dropout() throws {
@@ -175,7 +188,14 @@ extension LearningTests {
       let map: [Float] = [0.5, 0.25, 0.125, 0.125, 0, 0, 1, 0]
       try check("divergence of maps", 8) { try mapDivergence($0, targets: map, cells: 4) }
       try check("mean squared error", 8) { try meanSquaredError($0, targets: map) }
-      try check("contrastive", 18) { try contrastive($0, width: 3, temperature: 0.5) }
+      for identities in [[0, 1, 2, 0, 1, 2], [4, 4, 1, 4, 1, 0]] {
+        try check("contrastive \(identities)", 18) {
+          try contrastive($0, width: 3, identities: identities, temperature: 0.5)
+        }
+      }
+      try check("VICReg", 18) {
+        try varianceInvarianceCovariance($0, width: 3, identities: [0, 1, 2, 0, 1, 2])
+      }
     }
   }
 }

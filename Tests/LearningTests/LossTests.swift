@@ -52,11 +52,13 @@ extension LearningTests {
       check(try meanSquaredError(golden.x, targets: try #require(golden.target)), golden)
     }
 
-    @Test("contrastive loss")
+    @Test("contrastive loss of pairs is NT-Xent")
     func contrastives() throws {
       let golden = try golden("contrastive")
       check(
-        try contrastive(golden.x, width: 5, temperature: try #require(golden.temperature)), golden)
+        try contrastive(
+          golden.x, width: 5, identities: [0, 1, 2, 0, 1, 2],
+          temperature: try #require(golden.temperature)), golden)
     }
 
     @Test("labels, weights and maps that make no sense are refused")
@@ -73,9 +75,18 @@ extension LearningTests {
       #expect(throws: LearningError.self) {
         try mapDivergence([1, 2], targets: [0.5, 0.6], cells: 2)
       }
-      #expect(throws: LearningError.self) {
-        try contrastive([1, 2, 3, 4, 5, 6], width: 2, temperature: 0.5)
-      }
+    }
+
+    @Test("accuracy counts the first of the largest logits")
+    func accuracies() throws {
+      let logits: [Float] = [1, 3, 2, 0, 0, 0, -1, -3, -2]
+      #expect(try accuracy(logits, classes: 3, labels: [1, 0, 0]) == 1)
+      #expect(try accuracy(logits, classes: 3, labels: [1, 1, 0]) == 2.0 / 3)
+      #expect(try accuracy(logits, classes: 3, labels: [0, 2, 7]) == 0)
+      #expect(
+        message { _ = try accuracy(logits, classes: 3, labels: [1]) }
+          == "accuracy of 9 logits, 3 classes, 1 labels; expected a row of logits for each label")
+      #expect(throws: LearningError.self) { try accuracy([], classes: 3, labels: []) }
     }
   }
 

@@ -38,11 +38,7 @@ private struct Contest {
     try program.write(test.values, to: input)
     try program.forward()
     let logits = try program.read(output)
-    let right = test.targets.enumerated().count { row, label in
-      let scores = logits[row * classes..<(row + 1) * classes]
-      return scores.max() == scores[row * classes + label]
-    }
-    return Double(right) / Double(test.targets.count)
+    return try Learning.accuracy(logits, classes: classes, labels: test.targets)
   }
 }
 

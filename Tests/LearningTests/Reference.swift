@@ -302,4 +302,37 @@ struct Reference {
     let y = convolution("classes.conv1", x, point).map { max($0, 0) }
     return pooling(convolution("classes.conv2", y, point), .average, nil)
   }
+
+  func pairwise(_ name: String, _ x: Volume, pieces: Int) -> Volume {
+    let isEncoded = parameters["\(name).piece.weight"] != nil
+    let encoded = isEncoded ? linear("\(name).piece", x).map { max($0, 0) } : x
+    let width = encoded.values.count / x.shape[0]
+    func piece(_ row: Int) -> ArraySlice<Double> {
+      encoded.values[row * width..<(row + 1) * width]
+    }
+    var pairs: [Double] = []
+    for sample in stride(from: 0, to: x.shape[0], by: pieces) {
+      for first in sample..<sample + pieces {
+        for second in first + 1..<sample + pieces { pairs += piece(first) + piece(second) }
+      }
+    }
+    let hidden = linear("\(name).pair", Volume([pairs.count / (2 * width), 2 * width], pairs))
+    let samples = x.shape[0] / pieces
+    let joined = [samples, hidden.values.count / samples]
+    return linear("\(name).classes", Volume(joined, hidden.values.map { max($0, 0) }))
+  }
+
+  func projection(_ name: String, _ x: Volume) -> Volume {
+    var (y, place) = (x, 0)
+    while true {
+      y = linear("\(name).\(place)", y)
+      if parameters["\(name).\(place + 1).weight"] != nil {
+        (y, place) = (norm("\(name).\(place + 1)", y, rectified: true), place + 3)
+      } else if parameters["\(name).\(place + 2).weight"] != nil {
+        (y, place) = (y.map { max($0, 0) }, place + 2)
+      } else {
+        return y
+      }
+    }
+  }
 }

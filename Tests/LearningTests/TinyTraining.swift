@@ -67,13 +67,10 @@ struct TinyTraining {
       schedule: Schedule(rate: rate, course: .cosine(total: 24, floor: 0), warmUp: 3),
       options: options
     ) { outputs, labels in
-      let right = labels.enumerated().count { row, label in
-        outputs[0][2 * row + label] > outputs[0][2 * row + 1 - label]
-      }
       var loss = try crossEntropy(outputs[0], classes: 2, labels: labels)
       change(&loss.gradient)
       return Verdict(
-        loss, metrics: ["accuracy": Double(right) / Double(labels.count)])
+        loss, metrics: ["accuracy": try accuracy(outputs[0], classes: 2, labels: labels)])
     }
     return try trainer.run(shouldStop: shouldStop, report: report)
   }

@@ -43,15 +43,6 @@ struct MovingBars: BatchSource {
   }
 }
 
-/// Share of rows whose largest logit is at the label.
-func accuracy(_ logits: [Float], _ labels: [Int], classes: Int) -> Double {
-  let right = labels.enumerated().count { row, label in
-    let scores = logits[row * classes..<(row + 1) * classes]
-    return scores.max() == scores[row * classes + label]
-  }
-  return Double(right) / Double(labels.count)
-}
-
 func say(_ line: String, to handle: FileHandle = .standardOutput) {
   handle.write(Data("\(line)\n".utf8))
 }
@@ -86,7 +77,7 @@ func train(in folder: String) throws -> TrainingEnd {
   ) { results, labels in
     Verdict(
       try crossEntropy(results[0], classes: 2, labels: labels),
-      metrics: ["accuracy": accuracy(results[0], labels, classes: 2)])
+      metrics: ["accuracy": try accuracy(results[0], classes: 2, labels: labels)])
   }
   func report(_ event: TrainingEvent) {
     switch event {
