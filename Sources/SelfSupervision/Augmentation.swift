@@ -156,28 +156,22 @@ private struct Window {
       y: abs(turn.0) * tall + turn.1 * wide + room * tall,
       x: abs(turn.0) * wide + turn.1 * tall + room * wide
     )
-    let bounds = Window.bounds(of: augmentation, in: scan)
     let scale = random.uniform(augmentation.scale.min() ?? 1, augmentation.scale.max() ?? 1)
-    let factor = min(bounds.height / reach.y, bounds.width / reach.x) * scale
+    func fit(_ bounds: Bounds) -> Double {
+      min(bounds.height / reach.y, bounds.width / reach.x) * scale
+    }
+    var bounds = Bounds(of: scan.frames)
+    if augmentation.staysInFan {
+      bounds = Bounds(of: scan.inside, margin: 0.5)
+      let margin = Renderer.margin(shrinking: fit(bounds))
+      bounds = Bounds(of: scan.inside, margin: margin)
+    }
+    let factor = fit(bounds)
     (height, width) = (tall * factor, wide * factor)
     y = bounds.top + reach.y * factor / 2 + random.uniform() * (bounds.height - reach.y * factor)
     x = bounds.left + reach.x * factor / 2 + random.uniform() * (bounds.width - reach.x * factor)
     across = random.uniform() < augmentation.flip ? -1 : 1
     down = random.uniform() < augmentation.verticalFlip ? -1 : 1
-  }
-
-  /// What windows lie in, as places of the scan's frames. Of a fan the outermost half pixels are left
-  /// out: beyond the centre of a pixel, the next one has weight.
-  private static func bounds(
-    of augmentation: Augmentation, in scan: Scan
-  ) -> (top: Double, left: Double, height: Double, width: Double) {
-    guard augmentation.staysInFan else {
-      return (-0.5, -0.5, Double(scan.frames.height), Double(scan.frames.width))
-    }
-    return (
-      Double(scan.inside[0]), Double(scan.inside[1]), Double(scan.inside[2] - 1),
-      Double(scan.inside[3] - 1)
-    )
   }
 
   /// - Parameter shift: of the window, relative to its sides
@@ -187,5 +181,29 @@ private struct Window {
       yy: cosine * perRow, yx: sine * perColumn, y0: y + shift.y * height,
       xy: -sine * perRow, xx: cosine * perColumn, x0: x + shift.x * width)
     return turned.after(Affine(y0: -(size.height - 1) / 2, x0: -(size.width - 1) / 2))
+  }
+}
+
+/// What windows lie in, as places of the scan's frames.
+private struct Bounds {
+  let top: Double
+  let left: Double
+  let height: Double
+  let width: Double
+
+  /// The whole frame.
+  init(of frames: FrameFile) {
+    (top, left) = (-0.5, -0.5)
+    (height, width) = (Double(frames.height), Double(frames.width))
+  }
+
+  /// - Parameters:
+  ///   - rectangle: [top, left, height, width], in pixels
+  ///   - margin: left out on each side, in pixels
+  init(of rectangle: [Int], margin: Double) {
+    top = Double(rectangle[0]) - 0.5 + margin
+    left = Double(rectangle[1]) - 0.5 + margin
+    height = max(0, Double(rectangle[2]) - 2 * margin)
+    width = max(0, Double(rectangle[3]) - 2 * margin)
   }
 }

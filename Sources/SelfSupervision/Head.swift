@@ -47,8 +47,8 @@ public struct LinearHead: Head {
 
 /// One answer of all pieces of a sample, out of the features of each pair of them.
 ///
-/// Source: Lee et al. (2017), figure 3: each piece to 1024, each pair to 512. Xu et al. (2019),
-/// section 3.3: no layer for a piece, dropout of 0.5.
+/// Source: Lee et al. (2017), figure 3: each piece to 1024, each pair to 512. Xu et al. (2019)
+/// in their public code: no layer for a piece, dropout of 0.5.
 public struct Pairwise: Head {
   public static let name = "pairwise"
   public static let summary =

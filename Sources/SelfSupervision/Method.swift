@@ -5,6 +5,12 @@ public import StageKit
 ///
 /// YAML states it by its parts or by the short name of a preset; a preset's expansion is the same
 /// method, key and bytes included.
+///
+/// Transforms are done one after the other to one sample, each with a head of its own. What cannot be
+/// recognised is refused: two that change the same (`Change`), a pace after the order it would undo,
+/// what the augmentation changes at random too, and parts that do not fit each other: classes go with
+/// `cross_entropy`, numbers with `mean_squared_error`, identities with a `projection` under
+/// `contrastive` or `vicreg`.
 public struct Method: OptionGroup, Sendable {
   public let sampler: Sampler
   public let augmentation: Augmentation

@@ -43,6 +43,16 @@ public struct Renderer: Sendable {
 
   var area: Int { size[0] * size[1] }
 
+  /// How far from a rectangle's edge a window keeps whose pixels show nothing beyond it, in pixels of
+  /// the file.
+  ///
+  /// - Parameter shrink: from a rendered pixel to the next, in pixels of the file
+  static func margin(shrinking shrink: Double) -> Double {
+    // Of a rendered pixel half a step lies in the window, which is k / 2 - .25 at least; its two means
+    // reach over 1.5 k - .5 from its centre.
+    shrink < 1.5 ? 0.5 : shrink.rounded() - 0.25
+  }
+
   /// - Parameter values: room for the clip's values and no more
   func render(
     _ plan: ClipPlan, of scan: Scan, into values: UnsafeMutableBufferPointer<Float>

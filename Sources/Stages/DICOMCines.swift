@@ -47,17 +47,20 @@ final class DICOMCines {
   private static func remux(
     _ source: StageContext.Source, to path: String, in context: StageContext
   ) throws -> String {
-    func failure(_ error: any Error) -> StageFailure {
-      StageFailure("\(error); export the file again, or leave it out with 'pattern'")
+    // By its id: where the project lies is no part of an artifact, and may name a person.
+    func failure(_ reason: String) -> StageFailure {
+      StageFailure("\(reason); export the file again, or leave it out with 'pattern'")
     }
     do {
       let cine = try remuxDICOM(from: source.path, to: path)
       for note in cine.notes { context.log("'\(source.id)' \(note)") }
       return path
-    } catch let error as DICOMError {
-      throw failure(error)
-    } catch let error as VideoError {
-      throw failure(error)
+    } catch var error as DICOMError {
+      error.path = source.id
+      throw failure("\(error)")
+    } catch var error as VideoError where error.code != .unwritable {
+      error.path = source.id
+      throw failure("\(error)")
     }
   }
 }

@@ -155,8 +155,7 @@ struct DecodeStage: Stage {
         .init("segments", .integer(segments.count)),
         .init("frozen_frames", .integer(times.count - runs.reduce(0) { $0 + $1.count })),
       ]
-    let text = Value.map(description).json + "\n"
-    try Data(text.utf8).write(to: URL(fileURLWithPath: try context.path(DecodeStage.info)))
+    try writeText(Value.map(description).json + "\n", to: context.path(DecodeStage.info))
   }
 
   /// What the first pass says, where one is needed.

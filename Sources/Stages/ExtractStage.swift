@@ -76,8 +76,7 @@ struct ExtractStage: Stage {
       context.progress(number + 1, of: landmarks.count, unit: "landmarks")
     }
     try writer.finish()
-    try LandmarkFile.text(landmarks).write(
-      toFile: folder + "/index.csv", atomically: false, encoding: .utf8)
+    try writeText(LandmarkFile.text(landmarks), to: folder + "/index.csv")
   }
 
   /// Where a cell of a grid is centred among the pixels of an axis.

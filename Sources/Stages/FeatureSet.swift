@@ -80,7 +80,7 @@ struct ClusterFolder {
     for (place, label) in zip(features.places, labels) {
       CSVFile.append(place.key + ["\(place.row)", "\(label)"], to: &text)
     }
-    try text.write(toFile: folder + "/assignments.csv", atomically: false, encoding: .utf8)
+    try writeText(text, to: folder + "/assignments.csv")
   }
 
   /// Reads what `write` wrote, and checks that it belongs to `features`, row by row.

@@ -111,8 +111,9 @@ struct GazeColumns {
   ) throws {
     let valid = samples.compactMap { row, sample in sample.position.map { (row: row, at: $0) } }
     guard let first = valid.first else {
+      let place = samples.map(\.row).min().map { " from line \(table.line($0)) on" } ?? ""
       throw StageFailure(
-        "'\(table.name)': none of the \(samples.count) gaze samples of '\(video)' is valid")
+        "'\(table.name)'\(place): none of the \(samples.count) gaze samples of '\(video)' is valid")
     }
     // Eyes leave the picture, but mostly by less than its size.
     let far = valid.filter { !(-1...2).contains($0.at.x) || !(-1...2).contains($0.at.y) }

@@ -1,4 +1,3 @@
-internal import Foundation
 internal import StageKit
 
 /// Deals groups out to sides of given sizes so that each side sees all classes.
@@ -27,11 +26,23 @@ struct GroupAssignment {
     var isSpare = false
   }
 
+  /// The groups that have a class.
+  private struct Class {
+    var groups: [String] = []
+    /// How many of them have no side yet.
+    var waiting = 0
+    /// Of each side: how many of them it has.
+    var taken: [Int]
+  }
+
+  private let sides: [Side]
+  private let seed: Int
+  /// In order of names; the last one is that of all groups.
+  private var classes: [Class]
+  /// Group → its classes, as indexes.
+  private var classesOfGroup: [String: [Int]] = [:]
   /// Of each side: how many groups it still takes.
   private var room: [Int]
-  private let sides: [Side]
-  private let classes: [String: Set<String>]
-  private let seed: Int
   /// Group → index of its side.
   private(set) var sideOfGroup: [String: Int] = [:]
 
@@ -42,40 +53,43 @@ struct GroupAssignment {
     precondition(groups.count == sides.reduce(0) { $0 + $1.size }, "seats and groups differ")
     self.sides = sides
     self.seed = seed
-    classes = groups
     room = sides.map(\.size)
-    var waiting = Set(groups.keys)
-    while !waiting.isEmpty {
-      let rarest = rarestClass(among: waiting)
-      let members =
-        rarest.map { name in waiting.filter { classes[$0, default: []].contains(name) } } ?? waiting
-      seat(members, seats(of: rarest, count: members.count))
-      waiting.subtract(members)
+    let names = Set(groups.values.joined()).sorted()
+    let places = Dictionary(uniqueKeysWithValues: zip(names, names.indices))
+    classes = Array(
+      repeating: Class(taken: sides.map { _ in 0 }), count: names.count + 1)
+    for (group, own) in groups {
+      let indexes = own.compactMap { places[$0] } + [names.count]
+      for index in indexes {
+        classes[index].groups.append(group)
+        classes[index].waiting += 1
+      }
+      classesOfGroup[group] = indexes
+    }
+    while let rarest = rarestClass() {
+      seat(classes[rarest].groups.filter { sideOfGroup[$0] == nil }, seats(of: classes[rarest]))
     }
   }
 
-  /// The class that the fewest of these groups have, ties by name; `nil` where they have none.
-  private func rarestClass(among groups: Set<String>) -> String? {
-    var counts: [String: Int] = [:]
-    for group in groups {
-      for name in classes[group, default: []] { counts[name, default: 0] += 1 }
+  /// The class that the fewest waiting groups have, ties by name; that of all groups where those that
+  /// wait have none, and `nil` where none waits.
+  private func rarestClass() -> Int? {
+    var rarest: Int?
+    for index in classes.indices.dropLast() where classes[index].waiting > 0 {
+      if rarest.map({ classes[index].waiting < classes[$0].waiting }) ?? true { rarest = index }
     }
-    return counts.min { ($0.value, $0.key) < ($1.value, $1.key) }?.key
+    return rarest ?? (classes.last?.waiting == 0 ? nil : classes.count - 1)
   }
 
   /// How many seats each side gives to the waiting groups of a class.
-  private func seats(of name: String?, count: Int) -> [Int] {
-    func hasClass(_ group: String) -> Bool {
-      name.map { classes[group, default: []].contains($0) } ?? true
-    }
-    let total = Double(classes.keys.count(where: hasClass))
-    var taken = sides.map { _ in 0 }
-    for (group, side) in sideOfGroup where hasClass(group) { taken[side] += 1 }
+  private func seats(of own: Class) -> [Int] {
+    let total = Double(own.groups.count)
+    let all = Double(classesOfGroup.count)
     var seats = sides.map { _ in 0 }
-    for _ in 0..<count {
+    for _ in 0..<own.waiting {
       func rank(_ side: Int) -> (isMissing: Int, lack: Double, room: Int, order: Int) {
-        let share = Double(sides[side].size) / Double(classes.count)
-        let has = taken[side] + seats[side]
+        let share = Double(sides[side].size) / all
+        let has = own.taken[side] + seats[side]
         return (
           !sides[side].isSpare && has == 0 ? 1 : 0, total * share - Double(has),
           room[side] - seats[side], -side
@@ -88,7 +102,7 @@ struct GroupAssignment {
     return seats
   }
 
-  private mutating func seat(_ groups: Set<String>, _ seats: [Int]) {
+  private mutating func seat(_ groups: [String], _ seats: [Int]) {
     struct Pair {
       var number: UInt64
       var group: String
@@ -108,6 +122,10 @@ struct GroupAssignment {
       sideOfGroup[pair.group] = pair.side
       free[pair.side] -= 1
       room[pair.side] -= 1
+      for index in classesOfGroup[pair.group, default: []] {
+        classes[index].waiting -= 1
+        classes[index].taken[pair.side] += 1
+      }
     }
   }
 }

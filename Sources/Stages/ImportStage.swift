@@ -99,7 +99,7 @@ struct ImportStage: Stage {
         try gaze.gaze(of: video.id, clock: clocks.clock(of: video.id))
       }
     }
-    leaveOutSharedFiles(of: selected, found, &problems)
+    leaveOutSharedFiles(of: selected, found, table, &problems)
     try problems.settle(in: context)
     let kept = selected.filter { problems.leftOut[$0.id] == nil }
     guard !kept.isEmpty else {
@@ -160,8 +160,7 @@ struct ImportStage: Stage {
         .init("labels", .integer(labels)), .init("gaze", .integer(gaze)),
         .init("files", .integer(context.sources.count)),
       ] + problems.value)
-    try Data((info.json + "\n").utf8)
-      .write(to: URL(fileURLWithPath: try context.path(ImportStage.info)))
+    try writeText(info.json + "\n", to: context.path(ImportStage.info))
   }
 
   // MARK: Labels
@@ -197,9 +196,12 @@ struct ImportStage: Stage {
 
   /// The same file under two groups would be on two sides of a split; nobody knows whose it is.
   private func leaveOutSharedFiles(
-    of videos: [StageContext.Source], _ labels: [String: LabelFile],
+    of videos: [StageContext.Source], _ labels: [String: LabelFile], _ table: ImportedLabels?,
     _ problems: inout ImportProblems
   ) {
+    func described(_ video: String, _ group: String) -> String {
+      "'\(video)' (group '\(group)'\(table?.place(of: video).map { ", \($0)" } ?? ""))"
+    }
     var first: [Digest: (id: String, group: String)] = [:]
     for video in videos {
       guard let group = labels[video.id]?.group else { continue }
@@ -209,8 +211,8 @@ struct ImportStage: Stage {
       }
       guard other.group != group else { continue }
       let reason =
-        "'\(other.id)' (group '\(other.group)') and '\(video.id)' (group '\(group)') are the same "
-        + "file; expected one group, or one of them"
+        "\(described(other.id, other.group)) and \(described(video.id, group)) are the same file; "
+        + "expected one group, or one of them"
       problems.leaveOut(other.id, reason)
       problems.leaveOut(video.id, reason)
     }
@@ -229,6 +231,10 @@ struct ImportStage: Stage {
 
   private func checkGaze(of kept: [StageContext.Source], _ looking: Set<String>) throws {
     guard !gazePatterns.isEmpty, !kept.contains(where: { looking.contains($0.id) }) else { return }
+    guard looking.isEmpty else {
+      throw StageFailure(
+        "all \(looking.count) videos that have gaze were left out; the log has the reasons")
+    }
     let wanted = gazePatterns.map { "'\($0.text)'" }.joined(separator: " or ")
     throw StageFailure(
       "found no gaze that belongs to a video: no file that matches \(wanted) has a video's path "

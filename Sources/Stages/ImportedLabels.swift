@@ -65,6 +65,11 @@ struct ImportedLabels {
 
   func has(_ video: String) -> Bool { rows[video] != nil }
 
+  /// Where a video's first row is: `'labels.tsv' line 2`.
+  func place(of video: String) -> String? {
+    rows[video].map { "'\(table.name)' line \(table.line($0[0]))" }
+  }
+
   /// The rows of videos that are not there, as reasons, in the order of the file.
   func strays(among known: Set<String>) -> [String] {
     ImportedLabels.strays(rows, of: table, among: known)

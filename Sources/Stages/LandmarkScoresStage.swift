@@ -1,6 +1,5 @@
 internal import Analysis
 internal import Charts
-internal import Foundation
 internal import StageKit
 
 /// Compares landmarks with the true structures of simulated videos.
@@ -82,8 +81,7 @@ struct LandmarkScoresStage: Stage {
     }
     try Scores(metrics(of: LandmarkMeasures(items, within: within), items.count, frames: frames))
       .write(to: LandmarkScoresStage.scores, in: context)
-    try table(of: items).text.write(
-      toFile: context.path(LandmarkScoresStage.table), atomically: false, encoding: .utf8)
+    try writeText(table(of: items).text, to: context.path(LandmarkScoresStage.table))
   }
 
   /// The files of each item that counts, sorted by id.

@@ -1,5 +1,4 @@
 internal import Analysis
-internal import Foundation
 internal import StageKit
 
 /// Takes the local maxima of saliency maps as landmarks.
@@ -76,8 +75,7 @@ struct LandmarksStage: Stage {
       for chunk in chunks { text += try chunk.get() }
       context.progress(end, of: set.count, unit: "maps")
     }
-    try text.write(
-      toFile: context.path(LandmarksStage.landmarks), atomically: false, encoding: .utf8)
+    try writeText(text, to: context.path(LandmarksStage.landmarks))
   }
 
   private func lines(of maps: Range<Int>, in set: MapSet) throws -> String {

@@ -1,4 +1,3 @@
-import Foundation
 import StageKit
 import Video
 
@@ -90,8 +89,7 @@ struct MovingShapesStage: Stage {
         id, shape, codec, to: try context.path(MovingShapesStage.videos, id: id))
       let table = IndexFile(
         columns: ["label", "group"], rows: [[shape.rawValue, "group_\(group)"]])
-      let path = try context.path(MovingShapesStage.labels, id: id)
-      try Data(table.text.utf8).write(to: URL(fileURLWithPath: path))
+      try table.write(to: context.path(MovingShapesStage.labels, id: id))
       context.progress(clip + 1, of: clips, unit: "clips")
     }
   }

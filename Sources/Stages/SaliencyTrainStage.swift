@@ -233,9 +233,9 @@ struct SaliencyTrainStage: Stage {
         "\(epoch.evaluation["held_out"] ?? .nan)",
       ]
     }
-    try CSVFile(
-      columns: ["epoch", "steps", "rate", "training_loss", "held_out_loss"], rows: rows
-    ).text.write(toFile: path, atomically: false, encoding: .utf8)
+    let table = CSVFile(
+      columns: ["epoch", "steps", "rate", "training_loss", "held_out_loss"], rows: rows)
+    try writeText(table.text, to: path)
   }
 
   // MARK: Results

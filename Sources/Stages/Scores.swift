@@ -80,7 +80,7 @@ struct Scores {
 
   /// Writes the file, and tells the run of every value that is defined.
   func write(to output: Output, in context: StageContext) throws {
-    try text.write(toFile: context.path(output), atomically: false, encoding: .utf8)
+    try writeText(text, to: context.path(output))
     for metric in metrics {
       guard let value = metric.finiteValue else { continue }
       context.metric(

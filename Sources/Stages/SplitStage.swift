@@ -1,4 +1,3 @@
-internal import Foundation
 internal import StageKit
 
 /// Gives each group of scans, such as a patient, one role, so that no group is on two sides.
@@ -48,8 +47,7 @@ struct SplitStage: Stage {
     try roles.write(to: try context.path(SplitStage.roles))
     let summary = SplitSummary(roles, scans: scans, frames: pictures.counts)
     for line in summary.warnings { context.log(line) }
-    try (summary.value.json + "\n").write(
-      toFile: context.path(SplitStage.info), atomically: false, encoding: .utf8)
+    try writeText(summary.value.json + "\n", to: context.path(SplitStage.info))
   }
 
   /// Roles first and folds after, so that the number of folds moves nobody to another role.

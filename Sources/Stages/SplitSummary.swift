@@ -6,13 +6,12 @@ struct SplitSummary {
     var role: RolesFile.Role?
     /// `nil` for the role as a whole.
     var fold: Int?
-    var groups: Set<String> = []
-    var items: [LabelledScans.Scan] = []
+    var groups: Set<String>
+    var items: [LabelledScans.Scan]
+    /// Class → share, each scan counting one.
+    var classes: [String: Double]
 
     var name: String { RolesFile.Entry(item: "", group: "", role: role, fold: fold).side }
-
-    /// Class → share, each scan counting one.
-    var classes: [String: Double] { SplitSummary.classes(of: items) }
   }
 
   private let sides: [Side]
@@ -28,10 +27,11 @@ struct SplitSummary {
       let folds = Set(own.compactMap(\.fold)).sorted()
       for fold in own.isEmpty ? [] : [nil] + folds.map(Optional.some) {
         let part = own.filter { fold == nil || $0.fold == fold }
+        let items = part.compactMap { byItem[$0.item] }
         sides.append(
           Side(
-            role: role, fold: fold, groups: Set(part.map(\.group)),
-            items: part.compactMap { byItem[$0.item] }))
+            role: role, fold: fold, groups: Set(part.map(\.group)), items: items,
+            classes: SplitSummary.classes(of: items)))
       }
     }
     self.sides = sides
@@ -42,13 +42,14 @@ struct SplitSummary {
   /// Classes that a role or fold lacks, and items that are of no use.
   var warnings: [String] {
     let all = SplitSummary.classes(of: scans.items).keys.sorted()
+    let groups = scans.groups.values.reduce(into: [String: Int]()) { counts, group in
+      for name in group.classes { counts[name, default: 0] += 1 }
+    }
     var lines: [String] = []
     for side in sides where side.role != nil {
       let missing = all.filter { side.classes[$0] == nil }
       if !missing.isEmpty {
-        let names = missing.map { name in
-          "'\(name)' (in \(scans.groups.values.count { $0.classes.contains(name) }) groups)"
-        }
+        let names = missing.map { "'\($0)' (in \(groups[$0] ?? 0) groups)" }
         lines.append("warning: \(side.name) lacks \(names.joined(separator: ", "))")
       }
     }

@@ -1,5 +1,4 @@
 internal import Charts
-internal import Foundation
 internal import StageKit
 
 /// Lays metrics out as a table: a row for each value of one key column, a column for each metric.
@@ -86,13 +85,10 @@ struct TableStage: Stage {
       }
       table.rows.append(Table.Row(label, cells))
     }
-    try table.csv.write(toFile: context.path(TableStage.csv), atomically: false, encoding: .utf8)
-    try table.markdown.write(
-      toFile: context.path(TableStage.markdown), atomically: false, encoding: .utf8)
-    try table.latex.write(
-      toFile: context.path(TableStage.latex), atomically: false, encoding: .utf8)
-    try TableStage.cells(of: table, sources).write(
-      toFile: context.path(TableStage.cells), atomically: false, encoding: .utf8)
+    try writeText(table.csv, to: context.path(TableStage.csv))
+    try writeText(table.markdown, to: context.path(TableStage.markdown))
+    try writeText(table.latex, to: context.path(TableStage.latex))
+    try writeText(TableStage.cells(of: table, sources), to: context.path(TableStage.cells))
   }
 
   /// The header of the rows, and every entry with its row.

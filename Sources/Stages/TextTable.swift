@@ -118,6 +118,6 @@ struct TextTable {
 
 extension IndexFile {
   func write(to path: String) throws {
-    try text.write(toFile: path, atomically: false, encoding: .utf8)
+    try writeText(text, to: path)
   }
 }

@@ -195,9 +195,7 @@ struct BrokenClipTests {
       data = data.prefix(list.upperBound)
     case "audio_only":
       name = "audio_only.mp4"
-      data = try Data(
-        contentsOf: URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-          .deletingLastPathComponent().appending(path: "Goldens/video/audio.mp4"))
+      data = try golden("video/audio.mp4")
     default: throw Problem("no such clip: \(what)")
     }
     try clips.bench.write(data, to: "clips/\(name)")

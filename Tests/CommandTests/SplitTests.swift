@@ -152,6 +152,41 @@ struct SplitTests {
     #expect(outcome.errors.contains("did you mean 'downstream'?"), "\(outcome.errors)")
   }
 
+  @Test("roles of one's own with a group on two sides, folds included, are refused with its name")
+  func ownRoles() async throws {
+    let bench = try Workbench(
+      """
+      stages:
+        clips: { uses: import, with: { path: in } }
+        roles: { run: "cp mine.tsv ${out.r}", files: [mine.tsv], out: { r: roles.tsv } }
+        test:
+          uses: select
+          in: { items: clips.videos, roles: roles.r }
+          with: { role: test }
+
+      """)
+    try bench.addClips(3, to: "in")
+    let table = "item\tgroup\trole\tfold\na.mp4\tp1\ttest\t\nb.avi\tp2\tdownstream\t0\n"
+    for (row, sides) in [
+      (
+        "c.mkv\tp1\tpretrain\t\n",
+        "group 'p1' is on two sides: 'a.mp4' is test and 'c.mkv' is pretrain"
+      ),
+      (
+        "c.mkv\tp2\tdownstream\t1\n",
+        "group 'p2' is on two sides: 'b.avi' is downstream, fold 0 and 'c.mkv' is downstream, fold 1"
+      ),
+    ] {
+      try bench.write(table + row, to: "mine.tsv")
+      let outcome = try await bench.run(failing: 1)
+      #expect(outcome.errors.contains("line 4: \(sides)"), "\(outcome.errors)")
+      #expect(outcome.errors.contains("failed  test: "))
+    }
+    try bench.write(table + "c.mkv\tp1\ttest\t\n", to: "mine.tsv")
+    try await bench.run(expecting: ["roles", "test"])
+    #expect(try entries(bench, "test/items") == ["a.mp4", "c.mkv"])
+  }
+
   @Test("one patient under two names is found by the pictures")
   func leak() async throws {
     let clips = try await Clips(

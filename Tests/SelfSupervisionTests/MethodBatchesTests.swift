@@ -62,4 +62,99 @@ import Testing
     #expect(batch.values[0..<row] == batch.values[row..<2 * row])
     #expect(batch.values[0..<row] == batch.values[2 * row..<3 * row])
   }
+
+  @Test("every class once in each block; the copies of a draw differ while there are enough")
+  func evenAnswers() throws {
+    let scans = try Self.scans()
+    for (angles, copies, batch): (Value, Int, Int) in [
+      ([0, 90, 180, 270], 1, 6), ([0, 90, 180, 270], 4, 8), ([0, 90, 180, 270], 3, 6),
+      ([0, 90, 180], 2, 4), ([0, 180], 4, 4),
+    ] {
+      let batches = try Self.batches(
+        [
+          "sampler": ["copies": .integer(copies)],
+          "objectives": [["transform": ["name": "rotation", "angles": angles]]],
+        ], scans, batch: batch)
+      let classes = angles.count
+      let answers = try (0..<60).flatMap { try batches.samples(at: $0).1[0] }.map(\.index)
+      var orders: Set<[Int?]> = []
+      for block in stride(from: 0, to: answers.count, by: classes) {
+        let order = Array(answers[block..<block + classes])
+        #expect(Set(order).count == classes)
+        orders.insert(order)
+      }
+      #expect(orders.count == (1...classes).reduce(1, *))
+      for draw in stride(from: 0, to: answers.count, by: copies) {
+        #expect(Set(answers[draw..<draw + copies]).count == min(copies, classes))
+      }
+    }
+  }
+
+  @Test("copies of a draw are varied alike, or each by itself")
+  func shared() throws {
+    let scans = try Self.scans()
+    for isShared in [true, false] {
+      let batches = try Self.batches(
+        [
+          "sampler": ["copies": 2], "augment": ["shared": .bool(isShared), "speckle": 0.1],
+          "objectives": [],
+        ], scans)
+      let batch = try batches.batch(at: 0)
+      let samples = try batches.samples(at: 0).0
+      let row = batch.values.count / 4
+      for draw in [0, 2] {
+        #expect((samples[draw] == samples[draw + 1]) == isShared)
+        let (a, b) = (
+          batch.values[draw * row..<(draw + 1) * row],
+          batch.values[(draw + 1) * row..<(draw + 2) * row]
+        )
+        #expect(a.elementsEqual(b) == isShared)
+      }
+      #expect(samples[0].clips != samples[2].clips)
+    }
+  }
+
+  @Test("batches made at the same time on several threads are those made one by one")
+  func threads() async throws {
+    let scans = try Self.scans()
+    let batches = try Self.batches(["pretext": "rotation", "augment": ["blur": 1]], scans)
+    let alone = try (0..<6).map { try batches.batch(at: $0).values }
+    let together = try await withThrowingTaskGroup(of: (Int, [Float]).self) { group in
+      for step in 0..<6 {
+        group.addTask { (step, try batches.batch(at: step).values) }
+      }
+      return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+    }
+    for step in 0..<6 { #expect(together[step] == alone[step]) }
+  }
+
+  @Test("what does not fit is refused, with what to do")
+  func refused() throws {
+    let scans = try Self.scans()
+    func message(_ make: () throws -> MethodBatches) -> String {
+      do {
+        _ = try make()
+        return "nothing"
+      } catch { return "\(error)" }
+    }
+    #expect(
+      message { try Self.batches(["pretext": "rotation"], scans, batch: 6) }
+        .contains("draws of 4 copies; take a multiple of 4"))
+    #expect(message { try Self.batches(Self.plain, scans, batch: 0) }.contains("0 samples"))
+    #expect(message { try Self.batches(Self.plain, scans, size: [8]) }.contains("[8]"))
+    #expect(message { try Self.batches(Self.plain, scans, channels: 2) }.contains("2 channels"))
+    let outside = try Scans([.init(frames: 9, inside: [20, 0, 13, 10]) { _, _, _ in 0 }])
+    #expect(
+      message {
+        try Self.batches(["augment": ["inside_fan": true], "objectives": []], outside)
+      }.contains("inside the fan of scan 'scan0' is [20, 0, 13, 10]"))
+  }
+}
+
+extension Value {
+  fileprivate var count: Int { if case .list(let elements) = self { elements.count } else { 0 } }
+}
+
+extension Answer {
+  fileprivate var index: Int? { if case .index(let index) = self { index } else { nil } }
 }

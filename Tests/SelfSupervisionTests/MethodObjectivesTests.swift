@@ -51,24 +51,23 @@ struct MethodObjectivesTests {
 
   @Test("every preset's heads and losses serve: finite, with the accuracy that was made")
   func presets() throws {
-    for preset in Method.presets.all {
-      let method = try method(["pretext": .string(preset.name)])
+    for name in shortNames {
+      let method = try method(name)
       let heads = try method.heads(
         features: 16, classes: Self.labels, initializer: Initializer(seed: 0))
       #expect(heads.count == method.objectives.count)
       let chance = method.chance(classes: Self.labels)
-      #expect(method.objectives.isEmpty || preset.name == "none" || !heads.isEmpty)
       let judged = try judge(method)
       #expect(judged.verdict.losses.count == heads.count)
       for (loss, results) in zip(judged.verdict.losses, judged.results) {
-        #expect(loss.value.isFinite && loss.value > 0, "\(preset.name)")
+        #expect(loss.value.isFinite && loss.value > 0, "\(name.display)")
         #expect(loss.gradient.count == results.count)
         #expect(loss.gradient.allSatisfy { $0.isFinite })
         #expect(loss.gradient.contains { $0 != 0 })
       }
       for (name, value) in chance {
         #expect(value > 0 && value <= 0.5)
-        #expect(judged.verdict.metrics[name] == 0.75, "\(preset.name)")
+        #expect(judged.verdict.metrics[name] == 0.75)
       }
     }
   }
@@ -84,6 +83,88 @@ struct MethodObjectivesTests {
       #expect(heads[0].parameters.map(\.name) == ["head0.weight", "head0.bias"])
       #expect(heads[0].parameters[0].shape == [width, 16])
     }
+  }
+
+  @Test("what a batch and its heads give fits, of every preset: one real step")
+  func steps() throws {
+    let scans = try Scans(
+      (0..<2).map { scan in
+        .init(
+          frames: 80, segments: [.init(0..<80, label: scan)], pixel: { noise(scan, $0, $1, $2) })
+      }, classes: ["head", "femur"])
+    let initializer = Initializer(seed: 3)
+    let backend = try OneDNNBackend(threads: 1)
+    for name in shortNames {
+      let method = try method(name)
+      guard !method.objectives.isEmpty else { continue }
+      let batches = try MethodBatches(
+        method, of: scans.set, clip: 4, size: [8, 8], batch: 8, seed: 0, purpose: "training")
+      let training = try Training(
+        backbone: Chain([
+          try Convolution("conv", 1, 6, Window([1, 3, 3]), bias: true, initializer: initializer),
+          ReLU(), Pooling("pool", .average, nil),
+        ]),
+        heads: try method.heads(
+          features: 6, classes: scans.set.classes, initializer: initializer),
+        shape: batches.shape, type: .float32, on: backend)
+      let batch = try batches.batch(at: 0)
+      #expect(training.outputShapes.map { $0[0] } == batch.targets.answers.map(\.count))
+      var metrics: [String: Double] = [:]
+      let loss = try training.compute(batch.values, step: 0) { results in
+        let verdict = try method.judge(results, batch.targets)
+        metrics = verdict.metrics
+        return verdict.losses
+      }
+      #expect(loss.isFinite && loss > 0, "\(name.display)")
+      let chance = method.chance(classes: scans.set.classes)
+      #expect(chance.keys.allSatisfy { metrics[$0] != nil }, "\(name.display)")
+    }
+  }
+
+  @Test("clips of one pace are brought together by the first objective's classes")
+  func samePace() throws {
+    let paced = try method(["pretext": "pace", "paces": [1, 2], "contrastive": "same_pace"])
+    let results: [[Float]] = [Array(repeating: 0, count: 8), [1, 0, 0.9, 0.1, 0, 1, 0.1, 0.9]]
+    func loss(_ paces: [Int]) throws -> Loss {
+      let targets = MethodBatches.Targets(
+        answers: [paces.map { .index($0) }, [.none, .none, .none, .none]],
+        draws: [[0, 1, 2, 3], [0, 1, 2, 3]])
+      return try paced.judge(results, targets).losses[1]
+    }
+    let expected = try contrastive(
+      results[1], width: 2, identities: [0, 0, 1, 1], temperature: 0.1)
+    #expect(try loss([0, 0, 1, 1]).value == 0.1 * expected.value)
+    #expect(try loss([0, 0, 1, 1]).gradient == expected.gradient.map { 0.1 * $0 })
+    // Embeddings of unlike clips are alike: a larger loss.
+    #expect(try loss([0, 1, 0, 1]).value > 10 * loss([0, 0, 1, 1]).value)
+  }
+
+  @Test("classes of samples serve all rows of their pieces")
+  func classesOfPieces() throws {
+    let method = try method([
+      "sampler": ["frames": 1, "pieces": 3],
+      "objectives": [
+        [
+          "transform": ["name": "order", "items": 3, "either_way": false], "head": "pairwise",
+        ],
+        [
+          "transform": "views", "head": "projection",
+          "loss": ["name": "contrastive", "positives": "class"],
+        ],
+      ],
+    ])
+    var random = random()
+    let embeddings = (0..<24).map { _ in Float(random.normal()) }
+    let verdict = try method.judge(
+      [Array(repeating: 0, count: 24), embeddings],
+      .init(
+        answers: [
+          [.index(4), .index(1), .index(4), .index(0)], Array(repeating: .none, count: 12),
+        ],
+        draws: [[0, 1, 2, 3], (0..<12).map { $0 / 3 }]))
+    let expected = try contrastive(
+      embeddings, width: 2, identities: [4, 4, 4, 1, 1, 1, 4, 4, 4, 0, 0, 0], temperature: 0.1)
+    #expect(verdict.losses[1] == expected)
   }
 
   @Test("weights scale values and gradients; metrics are without them")

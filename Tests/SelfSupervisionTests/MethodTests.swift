@@ -14,11 +14,11 @@ struct MethodTests {
   func expansions() throws {
     let declaration = try methodDeclaration()
     var text = ""
-    for preset in Method.presets.all {
-      let value = try declaration.canonical(["pretext": .string(preset.name)])
-      #expect(try declaration.canonical(value) == value, "\(preset.name)")
+    for name in shortNames {
+      let value = try declaration.canonical(name)
+      #expect(try declaration.canonical(value) == value, "\(name.display)")
       _ = try method(value)
-      text += "\(preset.name):\n\(outline(value, indent: "  "))"
+      text += "\(name.display):\n\(outline(value, indent: "  "))"
     }
     if ProcessInfo.processInfo.environment["FATHOM_RECORD_GOLDENS"] == "1" {
       try text.write(toFile: MethodTests.golden, atomically: true, encoding: .utf8)
@@ -139,6 +139,50 @@ struct MethodTests {
       (
         [["transform": "order"]], "objectives.0.transform", "write frames: 4 in the sampler"
       ),
+      ([["transform": "views"]], "objectives.0.head", "write head: projection"),
+      (
+        [["transform": "views", "head": "projection"]], "objectives.0.loss",
+        "write loss: contrastive or vicreg"
+      ),
+      (
+        [["transform": "views", "head": "projection", "loss": "mean_squared_error"]],
+        "objectives.0.loss", "write loss: contrastive or vicreg"
+      ),
+      (
+        [["transform": "views", "head": "projection", "loss": "contrastive"]],
+        "objectives.0.loss", "write copies: 2"
+      ),
+      (
+        [["transform": "views", "head": "projection", "loss": "vicreg"]],
+        "objectives.0.loss", "write copies: 2"
+      ),
+      (
+        [
+          [
+            "transform": "views", "head": "projection",
+            "loss": ["name": "contrastive", "positives": "class"],
+          ]
+        ], "objectives.0.loss", "write positives: draw"
+      ),
+      ([["transform": "flip", "head": "projection"]], "objectives.0.head", "write head: linear"),
+      (
+        [["transform": "flip", "loss": "vicreg"]], "objectives.0.loss", "write loss: cross_entropy"
+      ),
+      (
+        [["transform": "affine", "loss": "contrastive"]], "objectives.0.loss",
+        "write loss: mean_squared_error"
+      ),
+      (
+        [["transform": "flip", "head": "pairwise"]], "objectives.0.head",
+        "write pieces in the sampler, or head: linear"
+      ),
+      (
+        [
+          ["transform": "playback_direction"],
+          ["transform": ["name": "puzzle", "grid": [4, 1, 1]]],
+        ],
+        "objectives.1.transform", "decides the order of frames as 'playback_direction'"
+      ),
     ] as [(Value, String, String)])
   func conflicts(_ objectives: Value, _ place: String, _ advice: String) throws {
     let error = #expect(throws: Diagnostic.self) {
@@ -148,6 +192,23 @@ struct MethodTests {
     #expect(error?.message.contains(advice) == true, "\(error?.message ?? "")")
   }
 
+  @Test("what the augmentation changes at random cannot be asked for")
+  func augmentations() throws {
+    for (augment, transform, advice): (Value, Value, String) in [
+      ([:], "flip", "write flip: 0"),
+      (["flip": 0, "flip_vertical": 0.5], ["name": "flip", "axes": "both"], "flip_vertical: 0"),
+      (["flip_vertical": 0.1], "rotation", "write flip_vertical: 0"),
+      (["rotation": 90], "rotation", "write rotation: 10"),
+    ] {
+      let error = #expect(throws: Diagnostic.self) {
+        _ = try method(["augment": augment, "objectives": [["transform": transform]]])
+      }
+      #expect(error?.position.path == "with.task.objectives.0.transform")
+      #expect(error?.message.contains(advice) == true, "\(error?.message ?? "")")
+    }
+    _ = try method(["augment": ["flip_vertical": 0.5, "flip": 0], "pretext": "rotation"])
+  }
+
   @Test("a sampler that does not fit is refused")
   func samplers() throws {
     let order: Value = [["transform": "order"]]
@@ -155,15 +216,22 @@ struct MethodTests {
       (["frames": 16, "pieces": 3], "write items: 3"),
       (["frames": 16, "pieces": 4], "write head: pairwise"),
       (["frames": 5], "write frames: 4"),
+      ([:], "write frames: 4"),
     ] {
       let error = #expect(throws: Diagnostic.self) {
         _ = try method(["sampler": sampler, "objectives": order])
       }
       #expect(error?.message.contains(advice) == true, "\(error?.message ?? "")")
     }
-    let error = #expect(throws: Diagnostic.self) {
-      _ = try method(["pretext": "pace", "sampler": ["stride": 2]])
+    for (value, words): (Value, String) in [
+      (["pretext": "pace", "sampler": ["stride": 2]], "replaces the sampler's stride of 2"),
+      (["pretext": "vicreg", "sampler": ["copies": 3]], "there are 3; write copies: 2"),
+      (["pretext": "vicreg", "sampler": ["pieces": 2]], "there are 4; write copies: 2"),
+      (["pretext": "simclr", "sampler": ["copies": 1]], "write copies: 2"),
+      (["pretext": "clip_order", "sampler": ["pieces": 4]], "write items: 4"),
+    ] {
+      let error = #expect(throws: Diagnostic.self) { _ = try method(value) }
+      #expect(error?.message.contains(words) == true, "\(error?.message ?? "")")
     }
-    #expect(error?.message.contains("replaces the sampler's stride of 2") == true)
   }
 }

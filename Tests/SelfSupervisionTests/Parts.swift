@@ -10,7 +10,16 @@ func methodDeclaration() throws -> OptionDeclaration {
   return try #require(reader.declarations.first)
 }
 
-/// A method's first transform.
+/// Every preset, and those of its options that give it other parts.
+let shortNames: [Value] =
+  Method.presets.all.map { ["pretext": .string($0.name)] } + [
+    ["pretext": "flip", "axes": "vertical"],
+    ["pretext": "pace", "contrastive": "same_context"],
+    ["pretext": "pace", "contrastive": "same_pace"],
+    ["pretext": "sequence_sorting", "head": "pairwise"],
+  ]
+
+/// A part by its name, or a map of its name and options.
 func transform(_ part: Value) throws -> any Transform {
   var reader = OptionReader(["transform": part])
   return try reader.part("transform", among: allTransforms, help: "")

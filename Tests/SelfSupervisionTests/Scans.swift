@@ -51,14 +51,14 @@ func noise(_ numbers: Int...) -> Int {
   var hash: UInt64 = 0xcbf2_9ce4_8422_2325
   for number in numbers {
     hash = (hash ^ UInt64(bitPattern: Int64(number))) &* 0x9e37_79b9_7f4a_7c15
+    hash = (hash ^ hash >> 32) &* 0xd6e8_feb8_6659_fd93
     hash ^= hash >> 29
   }
   return Int(hash >> 40 & 255)
 }
 
 /// A group of options as YAML would give it.
-func made<Group: OptionGroup>(_ type: Group.Type = Group.self, _ value: Value = [:]) throws -> Group
-{
+func made<Group: OptionGroup>(_ value: Value) throws -> Group {
   var reader = OptionReader(["group": value])
   return try reader.record("group", help: "")
 }

@@ -78,6 +78,26 @@ struct TransformTests {
     #expect(throws: LearningError.self) { _ = try indices(0, from: 30, in: 10..<23) }
   }
 
+  @Test("pace: how much the jump's place tells is what the docs say")
+  func paceJumps() throws {
+    let pace = try transform("pace")
+    for (length, expected) in [(50, 0.372), (224, 0.274)] {
+      var clips: [Int?: [Int]] = [:]
+      let starts = 0...length - 8
+      for label in 0..<4 {
+        for start in starts {
+          let plain = sample(frames: 8, from: start, segment: 0..<length)
+          let indices = try pace.applied(.index(label), to: plain).indices[0]
+          let jump = indices.indices.dropFirst().first { indices[$0] < indices[$0 - 1] }
+          clips[jump, default: [0, 0, 0, 0]][label] += 1
+        }
+      }
+      // Whoever names the likeliest pace for each place is right so often.
+      let right = clips.values.reduce(0) { $0 + ($1.max() ?? 0) }
+      #expect(abs(Double(right) / Double(4 * starts.count) - expected) < 0.001)
+    }
+  }
+
   /// Lee et al. (2017), as `paper.md` section 3 has it.
   private static let twelve = [
     "1234", "1324", "1342", "1243", "1423", "1432", "2134", "2143", "2314", "3124", "3142", "3214",

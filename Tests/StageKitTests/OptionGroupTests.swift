@@ -68,6 +68,20 @@ struct OptionGroupTests {
           "draw": ["stride": 2, "frames": "${frames}"],
           "goals": [["change": ["name": "turn", "angles": "${by}"]]],
         ]),
+      Preset(
+        name: "either", summary: "",
+        options: [
+          OptionDeclaration(
+            name: "way", shape: .choice, defaultValue: "none", choices: ["none", "turn", "pace"]),
+          OptionDeclaration(name: "most", shape: .integer, defaultValue: 3),
+        ],
+        value: [
+          "draw": ["stride": ["${way}": ["turn": 2, "pace": "${most}"]]],
+          "goals": [
+            ["change": "turn", "weight": 2],
+            ["${way}": ["pace": ["change": ["name": "pace", "most": "${most}"]]]],
+          ],
+        ]),
     ])
 
   private func read(
@@ -111,6 +125,20 @@ struct OptionGroupTests {
     #expect(try read(["name": "nothing"]).method.goals.isEmpty)
   }
 
+  @Test("a map of one option stands for the entry that its value names, and else for nothing")
+  func choices() throws {
+    let none = try read(["name": "either"])
+    #expect(none.canonical["draw"] == ["stride": 1])
+    #expect(none.method.goals.map(\.weight) == [2])
+    let turn = try read(["name": "either", "way": "turn"])
+    #expect(turn.canonical["draw"] == ["stride": 2])
+    #expect(turn.method.goals.map(\.weight) == [2])
+    let pace = try read(["name": "either", "way": "pace", "most": 5])
+    #expect(pace.canonical["draw"] == ["stride": 5])
+    #expect((pace.method.goals.last?.change as? Pace)?.most == 5)
+    #expect(pace.method.goals.map(\.weight) == [2, 1])
+  }
+
   @Test(
     "what is wrong is named by its path",
     arguments: [
@@ -140,7 +168,8 @@ struct OptionGroupTests {
     let declaration = try read(["goals": []]).declaration
     let data = try JSONEncoder().encode(declaration)
     let decoded = try JSONDecoder().decode(OptionDeclaration.self, from: data)
-    #expect(
-      try decoded.canonical(["name": "turned"]) == declaration.canonical(["name": "turned"]))
+    for value: Value in [["name": "turned"], ["name": "either", "way": "pace"]] {
+      #expect(try decoded.canonical(value) == declaration.canonical(value))
+    }
   }
 }

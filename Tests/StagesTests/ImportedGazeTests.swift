@@ -137,7 +137,7 @@ struct ImportedGazeTests {
     ),
     (
       ["a.csv": "time,x,y,valid\n0,,,0\n0.1,,,0\n"], [:],
-      "'a.csv': none of the 2 gaze samples of 'a.mkv' is valid"
+      "'a.csv' from line 2 on: none of the 2 gaze samples of 'a.mkv' is valid"
     ),
     (["a.csv": "time,x,y\n"], [:], "'a.csv': none of the 0 gaze samples of 'a.mkv' is valid"),
     (

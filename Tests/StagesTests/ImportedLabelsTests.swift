@@ -202,8 +202,9 @@ struct ImportedLabelsTests {
     }
     #expect(
       try await run("q").failure
-        == "'a.mp4' (group 'p') and 'b.mp4' (group 'q') are the same file; expected one group, or "
-        + "one of them; correct them, or set 'on_problem: skip' to leave such videos and rows out")
+        == "'a.mp4' (group 'p', 'l.tsv' line 2) and 'b.mp4' (group 'q', 'l.tsv' line 3) are the same "
+        + "file; expected one group, or one of them; correct them, or set 'on_problem: skip' to leave "
+        + "such videos and rows out")
     #expect(try await run("p").failure == nil)
     let skipped = try await run("q", ["on_problem": "skip"])
     #expect(skipped.order["videos"] == ["c.mp4"])

@@ -6,7 +6,7 @@ public import StageKit
 ///
 /// Numbers are -1 to 1, as parts of the largest change; a change of size 0 is not asked for. Scales
 /// are even on a logarithmic scale: 1 is `1 + scale`, -1 its inverse.
-/// Source: Jiao et al. (2020), section 2, beside the order of frames; the ranges are our choice.
+/// Source: Jiao et al. (ISBI 2020), beside the order of frames; the ranges are our choice.
 public struct AffineTransform: Transform {
   public static let name = "affine"
   public static let summary = "The clip turned, scaled and shifted: by how much?"

@@ -5,7 +5,7 @@ public import StageKit
 ///
 /// With `either_way` an order and its reverse are one class, and either is shown half of the time:
 /// many movements look the same backwards.
-/// Source: Lee et al. (2017), section 3, for frames; Xu et al. (2019), section 3, for clips.
+/// Source: Lee et al. (2017) for frames, table of classes included; Xu et al. (2019) for clips.
 public struct OrderTransform: Transform {
   public static let name = "order"
   public static let summary = "The frames of a clip, or its pieces, in another order"

@@ -3,11 +3,11 @@ public import StageKit
 
 /// The clip played at one of several paces: its frames are start, start + p, start + 2p, …
 ///
-/// Past the end of the segment a clip goes on at the segment's first frame, so that its length gives
-/// nothing away.
-/// Source: Wang et al. (2020), section 3.2 and, for the end of a video, the authors' published loader;
-/// section 4.1 for tones that change from frame to frame, or sums of neighbours tell the pace;
-/// section 3.3 for the contrastive losses, which weigh 0.1.
+/// Past the end of the segment a clip goes on at the segment's first frame. The jump comes sooner at a
+/// high pace and so tells of it: in segments of 50 frames its place alone gives the pace of 37 % of
+/// clips of 8 frames, in those of 224 frames of 27 %, where 25 % is chance.
+/// Source: Wang et al. (ECCV 2020); their public code for the end of a video and for tones that change
+/// from frame to frame; section 3.3 for the contrastive losses, which weigh 0.1.
 public struct PaceTransform: Transform {
   public static let name = "pace"
   public static let summary = "The clip played at one of several paces"

@@ -2,7 +2,7 @@ public import StageKit
 
 /// The clip played forward or backward; several pieces are played backward as one.
 ///
-/// Source: Wei et al. (2018), section 3.
+/// Source: Wei et al. (2018).
 public struct PlaybackDirectionTransform: Transform {
   public static let name = "playback_direction"
   public static let summary = "The clip played forward or backward"

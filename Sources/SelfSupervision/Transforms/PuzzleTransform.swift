@@ -5,7 +5,7 @@ public import StageKit
 ///
 /// The cells of one clip share its tones and its normalisation. What runs across a seam may give an
 /// order away; a jitter of each cell, as the source has, is not done.
-/// Source: Kim et al. (2019), section 3: four cells in space or in time, 24 orders.
+/// Source: Kim et al. (2019): four cells in space or in time, 24 orders.
 public struct PuzzleTransform: Transform {
   public static let name = "puzzle"
   public static let summary = "The cells of a grid over the clip in another order"
