@@ -4,7 +4,7 @@ SHELL := /bin/bash
 
 PACKAGES := build-essential pkg-config libyaml-dev libopenblas-dev libsqlite3-dev \
   libavformat-dev libavcodec-dev libswscale-dev libavutil-dev libdcmtk-dev libdnnl-dev \
-  libcairo2-dev fonts-dejavu-core graphviz python3-venv
+  libcairo2-dev fonts-dejavu-core gnuplot-nox graphviz python3-venv
 CHECK := --explicit-target-dependency-import-check error
 FATHOM := .build/release/fathom
 CLIPS ?=

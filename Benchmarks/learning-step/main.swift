@@ -33,10 +33,10 @@ func networkOptions(_ words: some Sequence<String>) -> ResNet3D.Options? {
     case ("se", 1): options.excites = true
     case ("dilate", 1): options.dilates = true
     case ("channels", 2):
-      guard let channels = Int(parts[1]) else { return nil }
+      guard let channels = Int(parts[1]), [1, 3].contains(channels) else { return nil }
       options.channels = channels
     case ("width", 2):
-      guard let width = Double(parts[1]) else { return nil }
+      guard let width = Double(parts[1]), (1.0 / 64...8).contains(width) else { return nil }
       options.width = width
     default: return nil
     }
@@ -60,36 +60,30 @@ let backend = try OneDNNBackend(threads: 2)
 let initializer = Initializer(seed: 0)
 let network = try ResNet3D(options, initializer: initializer)
 let type = try precision.resolved(on: backend)
-let program = Program(on: backend, mode: isTraining ? .training : .inference, type: type)
-let clipShape = [batch, options.channels, frames, size, size]
-let clips = try program.input(clipShape)
+let shape = [batch, options.channels, frames, size, size]
 let labels = (0..<batch).map { $0 % classes }
 var random = SystemRandomNumberGenerator()
-let values = (0..<clipShape.reduce(1, *)).map { _ in Float.random(in: 0..<1, using: &random) }
+let values = (0..<shape.reduce(1, *)).map { _ in Float.random(in: 0..<1, using: &random) }
 
+let program: Program
 let step: () throws -> Void
 if isTraining {
   let head = try Linear("fc", network.features, classes, initializer: initializer)
-  let (features, featuresBackward) = try network.forward(clips, in: program)
-  let (logits, headBackward) = try head.forward(features, in: program)
-  let output = try program.output(logits)
-  program.beginBackward()
-  let gradient = try program.input([batch, classes])
-  _ = try featuresBackward(headBackward(Gradient(gradient)))
-  try program.finish()
+  let training = try Training(
+    backbone: network, heads: [head], shape: shape, type: type, on: backend)
   let descent = try GradientDescent(
     network.parameters + head.parameters, .init(momentum: 0.9, decay: 1e-4), on: backend)
+  program = training.program
   step = {
-    try program.write(values, to: clips)
-    try program.forward()
-    let loss = try crossEntropy(try program.read(output), classes: classes, labels: labels)
-    try program.write(loss.gradient, to: gradient)
-    try program.backward()
+    _ = try training.compute(values, step: 0) {
+      [try crossEntropy($0[0], classes: classes, labels: labels)]
+    }
     try descent.step(rate: 0.01)
   }
 } else {
-  let (features, _) = try network.forward(clips, in: program)
-  let output = try program.output(features)
+  program = Program(on: backend, mode: .inference, type: type)
+  let clips = try program.input(shape)
+  let output = try program.output(network.forward(clips, in: program).0)
   try program.finish()
   step = {
     try program.write(values, to: clips)

@@ -234,8 +234,10 @@ typedef struct {
 
 CLONES static void finite_chunk(const void *context, size_t start, size_t count) {
   const finite_work *work = context;
-  float values[CHUNK];
-  load(work->type, work->values, start, count, values);
+  float wide[CHUNK];
+  const float *values = wide;
+  if (work->type == CDNN_F32) values = (const float *)work->values + start;
+  else load(work->type, work->values, start, count, wide);
   int bad = 0;
   // x - x is 0 for each finite x and NaN for others.
   for (size_t i = 0; i < count; i++) bad |= !(values[i] - values[i] == 0);

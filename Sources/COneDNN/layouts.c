@@ -22,10 +22,11 @@ void cdnn_version(char *text, size_t size) {
   snprintf(text, size, "oneDNN %d.%d.%d", version->major, version->minor, version->patch);
 }
 
-bool cdnn_has_bfloat16(void) {
-  return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16)
-         == dnnl_cpu_isa_avx512_core_bf16;
-}
+static bool has(int wanted) { return ((int)dnnl_get_effective_cpu_isa() & wanted) == wanted; }
+
+bool cdnn_has_avx512(void) { return has(dnnl_cpu_isa_avx512_core); }
+
+bool cdnn_has_bfloat16(void) { return has(dnnl_cpu_isa_avx512_core_bf16); }
 
 void cdnn_set_threads(int threads) { omp_set_num_threads(threads); }
 

@@ -29,8 +29,6 @@ static plan make_plan(const cdnn_winograd *shape, int threads) {
   return p;
 }
 
-bool cdnn_winograd_available(void) { return __builtin_cpu_supports("avx512f"); }
-
 typedef struct {
   void (*body)(const void *context, int share);
   const void *context;

@@ -66,6 +66,15 @@ public protocol Call: AnyObject {
   func run(step: UInt64) throws
 }
 
+/// A call that is one function, with what it works on captured.
+final class KernelCall: Call {
+  private let body: (_ step: UInt64) throws -> Void
+
+  init(_ body: @escaping (_ step: UInt64) throws -> Void) { self.body = body }
+
+  func run(step: UInt64) throws { try body(step) }
+}
+
 /// All that networks ask of a device.
 ///
 /// Layouts are opaque, operations are planned once and run often, and all memory belongs to the

@@ -7,7 +7,7 @@ internal import COneDNN
 final class DepthwiseGradient: PlannedOperation {
   let layouts: [Role: any Layout]
   let kernel = "fathom:depthwise"
-  fileprivate let shape: cdnn_depthwise
+  private let shape: cdnn_depthwise
 
   /// - Returns: `nil` where oneDNN's kernels are to be used
   init?(_ window: Window, _ arguments: [Role: Argument], on backend: OneDNNBackend) throws {
@@ -37,37 +37,12 @@ final class DepthwiseGradient: PlannedOperation {
     guard let source = addresses[.source], let result = addresses[.destinationGradient],
       let weights = addresses[.weightsGradient], let scratch = addresses[.scratch]
     else { throw LearningError(.device, "\(kernel): an argument is missing") }
-    return DepthwiseCall(
-      self, source: source, result: result, weights: weights, bias: addresses[.biasGradient],
-      scratch: scratch)
-  }
-}
-
-private final class DepthwiseCall: Call {
-  private let operation: DepthwiseGradient
-  private let source: UnsafeMutableRawPointer
-  private let result: UnsafeMutableRawPointer
-  private let weights: UnsafeMutableRawPointer
-  private let bias: UnsafeMutableRawPointer?
-  private let scratch: UnsafeMutableRawPointer
-
-  init(
-    _ operation: DepthwiseGradient, source: UnsafeMutableRawPointer,
-    result: UnsafeMutableRawPointer, weights: UnsafeMutableRawPointer,
-    bias: UnsafeMutableRawPointer?, scratch: UnsafeMutableRawPointer
-  ) {
-    self.operation = operation
-    self.source = source
-    self.result = result
-    self.weights = weights
-    self.bias = bias
-    self.scratch = scratch
-  }
-
-  func run(step: UInt64) throws {
-    var shape = operation.shape
-    cdnn_depthwise_weights(
-      &shape, source, result, weights.assumingMemoryBound(to: Float.self),
-      bias?.assumingMemoryBound(to: Float.self), scratch)
+    let (shape, bias) = (shape, addresses[.biasGradient])
+    return KernelCall { _ in
+      var shape = shape
+      cdnn_depthwise_weights(
+        &shape, source, result, weights.assumingMemoryBound(to: Float.self),
+        bias?.assumingMemoryBound(to: Float.self), scratch)
+    }
   }
 }

@@ -29,54 +29,42 @@ final class FusedOperation: PlannedOperation {
     guard Set(addresses.keys) == Set(layouts.keys) else {
       throw LearningError(.device, "\(operation.name): arguments differ from those planned")
     }
-    return FusedCall(self, addresses)
-  }
-}
-
-final class FusedCall: Call {
-  private let operation: FusedOperation
-  private let addresses: [Role: UnsafeMutableRawPointer]
-  private let terms: [UnsafeRawPointer?]
-  private let count: Int
-  private let type: ElementType
-
-  init(_ operation: FusedOperation, _ addresses: [Role: UnsafeMutableRawPointer]) {
-    self.operation = operation
-    self.addresses = addresses
-    terms = Role.sources.compactMap { addresses[$0] }.map { UnsafeRawPointer($0) }
-    let layout = operation.layouts[.source] ?? operation.layouts[.mean]
-    count = layout?.paddedCount ?? 0
-    type = layout?.type ?? .float32
-  }
-
-  func run(step: UInt64) throws {
-    switch operation.operation {
+    let example = layouts[.source] ?? layouts[.mean]
+    let (count, type) = (example?.paddedCount ?? 0, (example?.type ?? .float32).code)
+    switch operation {
     case .sum(let ending):
+      let terms = Role.sources.compactMap { addresses[$0] }.map { UnsafeRawPointer($0) as _? }
       let code = ending == .keep ? CDNN_KEEP : ending == .rectify ? CDNN_RECTIFY : CDNN_GATE
-      cdnn_sum(
-        type.code, addresses[.destination], Int32(terms.count), terms, code, addresses[.weights],
-        count)
+      return KernelCall { _ in
+        cdnn_sum(
+          type, addresses[.destination], Int32(terms.count), terms, code, addresses[.weights],
+          count)
+      }
     case .dropout(let rate, let key):
-      cdnn_dropout(
-        type.code, addresses[.destination], addresses[.source], rate, key, step, count)
+      return KernelCall { step in
+        cdnn_dropout(
+          type, addresses[.destination], addresses[.source], rate, key, step, count)
+      }
     case .runningStatistics(let momentum, let elements):
-      moveStatistics(by: momentum, elements: elements)
+      // PyTorch keeps the unbiased variance, and normalises by the biased one.
+      let correction = elements > 1 ? Float(elements) / Float(elements - 1) : 1
+      return KernelCall { _ in
+        move(addresses[.scale], to: addresses[.mean], times: 1, by: momentum, count)
+        move(addresses[.shift], to: addresses[.variance], times: correction, by: momentum, count)
+      }
     default: preconditionFailure("no fused operation")
     }
   }
+}
 
-  /// PyTorch keeps the unbiased variance, and normalises by the biased one.
-  private func moveStatistics(by momentum: Float, elements: Int) {
-    let correction = elements > 1 ? Float(elements) / Float(elements - 1) : 1
-    func move(_ running: Role, to current: Role, times factor: Float) {
-      guard let running = addresses[running]?.assumingMemoryBound(to: Float.self),
-        let current = addresses[current]?.assumingMemoryBound(to: Float.self)
-      else { return }
-      for index in 0..<count {
-        running[index] += momentum * (current[index] * factor - running[index])
-      }
-    }
-    move(.scale, to: .mean, times: 1)
-    move(.shift, to: .variance, times: correction)
+private func move(
+  _ running: UnsafeMutableRawPointer?, to current: UnsafeMutableRawPointer?, times factor: Float,
+  by momentum: Float, _ count: Int
+) {
+  guard let running = running?.assumingMemoryBound(to: Float.self),
+    let current = current?.assumingMemoryBound(to: Float.self)
+  else { return }
+  for index in 0..<count {
+    running[index] += momentum * (current[index] * factor - running[index])
   }
 }

@@ -135,7 +135,11 @@ public struct Linear: Layer {
         throw LearningError(.badShape, "\(name): expected [n, \(input)], got \(shape)")
       }
       let flat = shape.count == 2 ? x : try program.reshaped(x, to: [rows, input])
-      let (y, backward) = try product(of: flat, rows: rows, in: program)
+      let product = WeightedProduct(name: name, weight: weight, bias: bias) { .linear($0) }
+      guard program.mode == .training else {
+        return (try product.inferred(flat, to: [rows, output], in: program), unusable(name))
+      }
+      let (y, backward) = try product.trained(flat, to: [rows, output], in: program)
       return (
         y,
         { gradient in
@@ -145,90 +149,5 @@ public struct Linear: Layer {
         }
       )
     }
-  }
-
-  private func product(
-    of x: Tensor, rows: Int, in program: Program
-  ) throws -> (Tensor, Backward) {
-    let backend = program.backend
-    let vector = try backend.rowMajor([output], .float32)
-    func open(_ shape: [Int], _ type: ElementType) -> Argument { .open(shape: shape, type) }
-    let (source, result) = (open([rows, input], program.type), open([rows, output], program.type))
-    let forward = Operation.linear(program.mode == .training ? .training : .inference)
-    let planned = try backend.plan(
-      forward,
-      [
-        .source: source, .weights: open(weight.shape, program.type), .bias: .fixed(vector),
-        .destination: result,
-      ])
-    let y = program.tensor(try planned.layout(.destination))
-    let converted = try program.converted(x, to: planned.layout(.source))
-    guard program.mode == .training else {
-      program.record(
-        forward, planned,
-        [
-          .source: converted, .destination: y,
-          .weights: try program.weights(weight, as: planned.layout(.weights)),
-          .bias: try program.weights(bias, as: vector),
-        ])
-      return (y, unusable(name))
-    }
-    let weightsOperation = Operation.linear(.backwardWeights)
-    let weightsPlan = try backend.plan(
-      weightsOperation,
-      [
-        .source: source, .weightsGradient: open(weight.shape, .float32),
-        .biasGradient: .fixed(vector), .destinationGradient: result,
-      ])
-    let stored = try program.stored(weight, preferring: weightsPlan.layout(.weightsGradient))
-    program.record(
-      forward, planned,
-      [
-        .source: converted, .destination: y,
-        .weights: try program.convertedOnce(stored, to: planned.layout(.weights)),
-        .bias: try program.stored(bias, preferring: vector),
-      ])
-    let backward: Backward = { gradient in
-      try program.named(name) {
-        let dy = try program.summed(gradient)
-        let target = try program.gradient(of: weight)
-        let layout = try weightsPlan.layout(.weightsGradient)
-        let isDirect = program.layout(of: target).isEqual(to: layout)
-        let dw = isDirect ? target : program.tensor(layout)
-        program.record(
-          weightsOperation, weightsPlan,
-          [
-            .source: try program.converted(x, to: weightsPlan.layout(.source)),
-            .weightsGradient: dw, .biasGradient: try program.gradient(of: bias),
-            .destinationGradient: try program.converted(
-              dy, to: weightsPlan.layout(.destinationGradient)),
-          ])
-        if !isDirect { try program.record(.reorder, [.source: dw, .destination: target]) }
-        guard program.needsGradient(x) else { return .none }
-        return Gradient(try recordData(stored, dy, rows, in: program))
-      }
-    }
-    return (y, backward)
-  }
-
-  private func recordData(
-    _ stored: Tensor, _ dy: Tensor, _ rows: Int, in program: Program
-  ) throws -> Tensor {
-    let planned = try program.backend.plan(
-      .linear(.backward),
-      [
-        .sourceGradient: .open(shape: [rows, input], program.type),
-        .weights: .open(shape: weight.shape, program.type),
-        .destinationGradient: .open(shape: [rows, output], program.type),
-      ])
-    let dx = program.tensor(try planned.layout(.sourceGradient))
-    program.record(
-      .linear(.backward), planned,
-      [
-        .sourceGradient: dx,
-        .weights: try program.convertedOnce(stored, to: planned.layout(.weights)),
-        .destinationGradient: try program.converted(dy, to: planned.layout(.destinationGradient)),
-      ])
-    return dx
   }
 }

@@ -29,7 +29,9 @@ public struct Window: Hashable, Sendable {
     guard zip(kernel, zip(stride, dilation)).allSatisfy({ $0 > 0 && $1.0 > 0 && $1.1 > 0 }),
       padding.allSatisfy({ $0 >= 0 })
     else {
-      throw LearningError(.badSetting, "\(layer): kernel, stride and dilation must be at least 1")
+      throw LearningError(
+        .badSetting,
+        "\(layer): kernel, stride and dilation must be at least 1, padding at least 0")
     }
     return try (0..<rank).map { axis in
       let reach = (kernel[axis] - 1) * dilation[axis] + 1

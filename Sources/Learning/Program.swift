@@ -251,7 +251,8 @@ public final class Program {
         addresses[role] = slots[slot].fixed?.address ?? arena.address + plan.offset(of: slot)
       }
       if plan.isSkipped[index] {
-        calls.append(NoCall())
+        // Its result shares memory with its source.
+        calls.append(KernelCall { _ in })
       } else {
         calls.append(try record.planned.bind(addresses))
       }
@@ -339,9 +340,4 @@ public final class Program {
     }
     return nil
   }
-}
-
-/// An operation that does nothing, since its result shares memory with its source.
-private final class NoCall: Call {
-  func run(step: UInt64) throws {}
 }

@@ -13,11 +13,11 @@ final class UnfoldedGradient: PlannedOperation {
 
   let layouts: [Role: any Layout]
   let kernel: String
-  fileprivate let product: any PlannedOperation
-  fileprivate let window: Window
-  fileprivate let source: OneDNNLayout
-  fileprivate let places: [Int]
-  fileprivate let matrixBytes: Int
+  private let product: any PlannedOperation
+  private let window: Window
+  private let source: OneDNNLayout
+  private let places: [Int]
+  private let matrixBytes: Int
 
   /// - Returns: `nil` where the direct kernels are to be used
   init?(
@@ -41,6 +41,8 @@ final class UnfoldedGradient: PlannedOperation {
         .weightsGradient: .fixed(blocks),
         .destinationGradient: .fixed(try backend.rowMajor([rows, weights[0]], type)),
       ])
+    // Before AVX-512 oneDNN multiplies into such blocks by its reference alone, which takes minutes.
+    guard !product.kernel.hasPrefix("ref") else { return nil }
     source = try OneDNNLayout(shape, type, CDNN_CHANNEL_BLOCKS)
     matrixBytes = (rows * columns * type.size + 63) / 64 * 64
     let scratch = matrixBytes + (product.layouts[.scratch]?.byteCount ?? 0)
@@ -63,32 +65,16 @@ final class UnfoldedGradient: PlannedOperation {
       .source: scratch, .weightsGradient: gradient, .destinationGradient: result,
     ]
     if product.layouts[.scratch] != nil { bound[.scratch] = scratch + matrixBytes }
-    return UnfoldedCall(self, source: source, matrix: scratch, try product.bind(bound))
-  }
-}
-
-private final class UnfoldedCall: Call {
-  private let operation: UnfoldedGradient
-  private let source: UnsafeMutableRawPointer
-  private let matrix: UnsafeMutableRawPointer
-  private let product: any Call
-
-  init(
-    _ operation: UnfoldedGradient, source: UnsafeMutableRawPointer,
-    matrix: UnsafeMutableRawPointer, _ product: any Call
-  ) {
-    self.operation = operation
-    self.source = source
-    self.matrix = matrix
-    self.product = product
-  }
-
-  func run(step: UInt64) throws {
-    let shape = operation.source.shape
-    var frame = cdnn_window(operation.window)
-    cdnn_unfold(
-      operation.source.type.code, matrix, source, Int64(shape[0]), Int64(shape[1]),
-      shape.dropFirst(2).map { Int64($0) }, operation.places.map { Int64($0) }, &frame)
-    try product.run(step: step)
+    let call = try product.bind(bound)
+    let (layout, frame) = (self.source, cdnn_window(window))
+    let places = places.map { Int64($0) }
+    return KernelCall { step in
+      let shape = layout.shape.map { Int64($0) }
+      var frame = frame
+      cdnn_unfold(
+        layout.type.code, scratch, source, shape[0], shape[1], Array(shape.dropFirst(2)), places,
+        &frame)
+      try call.run(step: step)
+    }
   }
 }

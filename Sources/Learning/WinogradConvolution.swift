@@ -10,18 +10,18 @@ final class WinogradConvolution: PlannedOperation {
 
   let layouts: [Role: any Layout]
   let kernel: String
-  fileprivate let pass: Pass
-  fileprivate let shape: cdnn_winograd
-  fileprivate let threads: Int
-  fileprivate let accumulating: Bool
-  fileprivate let rectified: Bool
+  private let pass: Pass
+  private let shape: cdnn_winograd
+  private let threads: Int
+  private let accumulating: Bool
+  private let rectified: Bool
 
   /// - Returns: `nil` where other kernels are to be used
   init?(
     _ operation: Operation, _ arguments: [Role: Argument], on backend: OneDNNBackend
   ) throws {
     guard case .convolution(let pass, let window, let accumulating, let rectified) = operation,
-      cdnn_winograd_available(), arguments[.biasGradient] == nil
+      cdnn_has_avx512(), arguments[.biasGradient] == nil
     else { return nil }
     let roles: (source: Role, weights: Role, result: Role) =
       switch pass {
@@ -88,35 +88,25 @@ final class WinogradConvolution: PlannedOperation {
     guard Set(addresses.keys) == Set(layouts.keys) else {
       throw LearningError(.device, "\(kernel): arguments differ from those planned")
     }
-    return WinogradCall(self, addresses.mapValues { $0.assumingMemoryBound(to: Float.self) })
-  }
-}
-
-private final class WinogradCall: Call {
-  private let operation: WinogradConvolution
-  private let addresses: [Role: UnsafeMutablePointer<Float>]
-
-  init(_ operation: WinogradConvolution, _ addresses: [Role: UnsafeMutablePointer<Float>]) {
-    self.operation = operation
-    self.addresses = addresses
-  }
-
-  func run(step: UInt64) throws {
-    var shape = operation.shape
-    let threads = Int32(operation.threads)
-    switch operation.pass {
-    case .training, .inference:
-      cdnn_winograd_forward(
-        &shape, threads, addresses[.source], addresses[.weights], false, addresses[.bias],
-        operation.accumulating, operation.rectified, addresses[.destination], addresses[.scratch])
-    case .backward:
-      cdnn_winograd_forward(
-        &shape, threads, addresses[.destinationGradient], addresses[.weights], true, nil, false,
-        false, addresses[.sourceGradient], addresses[.scratch])
-    case .backwardWeights:
-      cdnn_winograd_weights(
-        &shape, threads, addresses[.source], addresses[.destinationGradient],
-        addresses[.weightsGradient], addresses[.scratch])
+    let memory = addresses.mapValues { $0.assumingMemoryBound(to: Float.self) }
+    let (pass, shape, threads) = (pass, shape, Int32(threads))
+    let (accumulating, rectified) = (accumulating, rectified)
+    return KernelCall { _ in
+      var shape = shape
+      switch pass {
+      case .training, .inference:
+        cdnn_winograd_forward(
+          &shape, threads, memory[.source], memory[.weights], false, memory[.bias], accumulating,
+          rectified, memory[.destination], memory[.scratch])
+      case .backward:
+        cdnn_winograd_forward(
+          &shape, threads, memory[.destinationGradient], memory[.weights], true, nil, false, false,
+          memory[.sourceGradient], memory[.scratch])
+      case .backwardWeights:
+        cdnn_winograd_weights(
+          &shape, threads, memory[.source], memory[.destinationGradient],
+          memory[.weightsGradient], memory[.scratch])
+      }
     }
   }
 }

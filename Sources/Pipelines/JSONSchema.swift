@@ -275,7 +275,7 @@ public enum JSONSchema {
   }
 
   /// A name, or a map of it and the options of that part.
-  private static func part(_ parts: [OptionGroupDescription]) -> [Value.Pair] {
+  private static func part(_ parts: [PartDescription]) -> [Value.Pair] {
     let names = parts.filter { part in part.options.allSatisfy { $0.defaultValue != nil } }
       .map { part -> Value in
         ["const": .string(part.name), "description": .string(part.summary)]

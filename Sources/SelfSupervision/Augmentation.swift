@@ -11,7 +11,7 @@ public import StageKit
 ///
 /// Defaults: turns, aspect and ±25 % of gamma and tones are those of `paper.md` sections 1 and 5; blur
 /// and speckle are off.
-public struct Augmentation: OptionGroup, Hashable, Sendable {
+public struct Augmentation: OptionMap, Hashable, Sendable {
   /// Which frames have tones of their own.
   public enum Extent: String, CaseIterable, Sendable {
     case clip, frame
@@ -91,10 +91,12 @@ public struct Augmentation: OptionGroup, Hashable, Sendable {
   /// - Parameters:
   ///   - scan: that the sample is from
   ///   - size: [height, width] of the rendered frame, in pixels
+  ///   - reach: how much further than the window its transforms show something, at least 1
   public func apply(
-    to sample: inout Sample, in scan: Scan, size: [Int], using random: inout CounterRandom
+    to sample: inout Sample, in scan: Scan, size: [Int], reach: Double = 1,
+    using random: inout CounterRandom
   ) {
-    let window = Window(of: self, in: scan, size: size, using: &random)
+    let window = Window(of: self, in: scan, size: size, reach: reach, using: &random)
     let shared = tone(using: &random)
     for clip in sample.clips.indices {
       for frame in sample.clips[clip].frames.indices {
@@ -142,34 +144,36 @@ private struct Window {
   private let across: Double
 
   /// The draws' order is fixed: turn, aspect, scale, place, flips.
-  init(of augmentation: Augmentation, in scan: Scan, size: [Int], using random: inout CounterRandom)
-  {
+  init(
+    of augmentation: Augmentation, in scan: Scan, size: [Int], reach: Double,
+    using random: inout CounterRandom
+  ) {
     self.size = (Double(size[0]), Double(size[1]))
     let angle = random.uniform(-augmentation.rotation, augmentation.rotation) * .pi / 180
     (cosine, sine) = (cos(angle), sin(angle))
     let stretch = factor(augmentation.aspect, using: &random).squareRoot()
     let (tall, wide) = (self.size.height / stretch, self.size.width * stretch)
-    // A turned window leaves a frame, whose corners are black as a fan's surroundings; never a fan.
-    let turn = augmentation.staysInFan ? (cosine, abs(sine)) : (1, 0)
-    let room = augmentation.jitter / 40
-    let reach = (
-      y: abs(turn.0) * tall + turn.1 * wide + room * tall,
-      x: abs(turn.0) * wide + turn.1 * tall + room * wide
-    )
     let scale = random.uniform(augmentation.scale.min() ?? 1, augmentation.scale.max() ?? 1)
+    // A turned window leaves a frame, whose corners are black as a fan's surroundings; never a fan.
+    let isInFan = augmentation.staysInFan
+    let turn = isInFan ? (abs(cosine), abs(sine)) : (1, 0)
+    let (growth, shifts) = (isInFan ? reach : 1, augmentation.jitter / 40)
+    let need = (
+      y: (turn.0 * tall + turn.1 * wide) * growth + shifts * tall,
+      x: (turn.0 * wide + turn.1 * tall) * growth + shifts * wide
+    )
     func fit(_ bounds: Bounds) -> Double {
-      min(bounds.height / reach.y, bounds.width / reach.x) * scale
+      min(bounds.height / need.y, bounds.width / need.x) * scale
     }
     var bounds = Bounds(of: scan.frames)
-    if augmentation.staysInFan {
-      bounds = Bounds(of: scan.inside, margin: 0.5)
-      let margin = Renderer.margin(shrinking: fit(bounds))
-      bounds = Bounds(of: scan.inside, margin: margin)
+    if isInFan {
+      let largest = fit(Bounds(of: scan.inside, margin: 0.5)) * growth
+      bounds = Bounds(of: scan.inside, margin: Renderer.margin(shrinking: largest))
     }
     let factor = fit(bounds)
     (height, width) = (tall * factor, wide * factor)
-    y = bounds.top + reach.y * factor / 2 + random.uniform() * (bounds.height - reach.y * factor)
-    x = bounds.left + reach.x * factor / 2 + random.uniform() * (bounds.width - reach.x * factor)
+    y = bounds.top + need.y * factor / 2 + random.uniform() * (bounds.height - need.y * factor)
+    x = bounds.left + need.x * factor / 2 + random.uniform() * (bounds.width - need.x * factor)
     across = random.uniform() < augmentation.flip ? -1 : 1
     down = random.uniform() < augmentation.verticalFlip ? -1 : 1
   }

@@ -11,7 +11,7 @@ public import StageKit
 /// what the augmentation changes at random too, and parts that do not fit each other: classes go with
 /// `cross_entropy`, numbers with `mean_squared_error`, identities with a `projection` under
 /// `contrastive` or `vicreg`.
-public struct Method: OptionGroup, Sendable {
+public struct Method: OptionMap, Sendable {
   public let sampler: Sampler
   public let augmentation: Augmentation
   /// None: nothing is trained.
@@ -84,7 +84,7 @@ public struct Method: OptionGroup, Sendable {
 }
 
 /// One thing to be recognised: what is done, which head says what it was, how that is judged.
-public struct Objective: OptionGroup, Sendable {
+public struct Objective: OptionMap, Sendable {
   public let transform: any Transform
   public let head: any Head
   public let loss: any Criterion

@@ -140,6 +140,7 @@ public struct MethodBatches: BatchSource {
     let turns = EvenClasses(
       classes: draws.classes, copies: 1, seed: seed, purpose: "\(purpose) labels"
     ).classes(of: step * count..<(step + 1) * count)
+    let reach = method.objectives.map { $0.transform.reach(size: renderer.size) }.reduce(1, *)
     return (0..<count).flatMap { draw in
       var start = random("draw", step, draw)
       var samples = draws.draw(turn: turns[draw], using: &start)
@@ -148,7 +149,7 @@ public struct MethodBatches: BatchSource {
           "change", step, draw * copies + (method.augmentation.isShared ? 0 : copy))
         method.augmentation.apply(
           to: &samples[copy], in: scans.scans[samples[copy].scan], size: renderer.size,
-          using: &change)
+          reach: reach, using: &change)
       }
       return samples
     }

@@ -4,7 +4,7 @@ public import StageKit
 ///
 /// A sample is one clip, or `pieces` of them that are encoded one by one; `copies` samples come
 /// from one draw and follow each other in the batch.
-public struct Sampler: OptionGroup, Hashable, Sendable {
+public struct Sampler: OptionMap, Hashable, Sendable {
   /// Of each clip; `nil`: as many as the stage says.
   public let frames: Int?
   /// From one frame to the next.

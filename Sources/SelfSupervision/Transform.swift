@@ -14,6 +14,12 @@ public protocol Transform: NamedPart, Sendable {
   /// recognised.
   var changes: Set<Change> { get }
 
+  /// How much further than the window it shows something, as a factor of the window's sides; 1 where
+  /// it stays inside. Windows inside a fan leave room for it.
+  ///
+  /// - Parameter size: of the rendered frames, `[height, width]`
+  func reach(size: [Int]) -> Double
+
   /// Why it cannot be recognised in what is drawn and varied so, or by this head, and what to write
   /// instead; `nil` where it can.
   func problem(with sampler: Sampler, augmentation: Augmentation, head: any Head) -> String?
@@ -35,6 +41,7 @@ public protocol Transform: NamedPart, Sendable {
 extension Transform {
   public static var presets: [Preset] { [] }
   public var changes: Set<Change> { [] }
+  public func reach(size: [Int]) -> Double { 1 }
   public func problem(
     with sampler: Sampler, augmentation: Augmentation, head: any Head
   ) -> String? { nil }

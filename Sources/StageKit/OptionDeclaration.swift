@@ -38,7 +38,7 @@ public struct OptionDeclaration: Hashable, Sendable, Codable {
   /// Of a record and of records: the entries of the map.
   public var fields: [OptionDeclaration]?
   /// Of a part: what there is to choose from.
-  public var parts: [OptionGroupDescription]?
+  public var parts: [PartDescription]?
   /// Of a record: whole values with a name.
   public var presets: Presets?
 
@@ -46,7 +46,7 @@ public struct OptionDeclaration: Hashable, Sendable, Codable {
     name: String, shape: Shape, defaultValue: Value? = nil, minimum: Double? = nil,
     maximum: Double? = nil, count: Int? = nil, choices: [String]? = nil,
     meanings: [String: String]? = nil, unit: String? = nil, help: String = "",
-    fields: [OptionDeclaration]? = nil, parts: [OptionGroupDescription]? = nil,
+    fields: [OptionDeclaration]? = nil, parts: [PartDescription]? = nil,
     presets: Presets? = nil
   ) {
     self.name = name
@@ -79,7 +79,7 @@ public struct OptionDeclaration: Hashable, Sendable, Codable {
     unit = try values.decodeIfPresent(String.self, forKey: .unit)
     help = try values.decode(String.self, forKey: .help)
     fields = try values.decodeIfPresent([OptionDeclaration].self, forKey: .fields)
-    parts = try values.decodeIfPresent([OptionGroupDescription].self, forKey: .parts)
+    parts = try values.decodeIfPresent([PartDescription].self, forKey: .parts)
     presets = try values.decodeIfPresent(Presets.self, forKey: .presets)
   }
 

@@ -6,6 +6,8 @@
 public struct OptionReader {
   /// What has been declared so far.
   public private(set) var declarations: [OptionDeclaration] = []
+  /// What has been read so far, as it enters the key: after defaults, presets written out.
+  public private(set) var canonicalValues: [String: Value] = [:]
   private let values: [String: Value]
   private let recording: Bool
   /// Where the options stand, for errors.
@@ -220,7 +222,9 @@ public struct OptionReader {
         at: place)
     }
     do {
-      return try declaration.canonical(value)
+      let canonical = try declaration.canonical(value)
+      canonicalValues[declaration.name] = canonical
+      return canonical
     } catch {
       throw Diagnostic(
         error.rule, "option '\(declaration.name)'\(error.place) \(error.message)", at: place)
@@ -234,7 +238,7 @@ public struct OptionReader {
   /// - Parameters:
   ///   - presets: whole values that one entry names
   ///   - defaultValue: empty where every entry has a default
-  public mutating func record<Group: OptionGroup>(
+  public mutating func record<Group: OptionMap>(
     _ name: String, of type: Group.Type = Group.self, presets: Presets? = nil,
     default defaultValue: Value? = nil, help: String
   ) throws(Diagnostic) -> Group {
@@ -247,7 +251,7 @@ public struct OptionReader {
   }
 
   /// A list of maps of declared entries.
-  public mutating func records<Group: OptionGroup>(
+  public mutating func records<Group: OptionMap>(
     _ name: String, of type: Group.Type = Group.self, default defaultValue: Value? = nil,
     help: String
   ) throws(Diagnostic) -> [Group] {
@@ -303,7 +307,7 @@ public struct OptionReader {
   }
 
   /// What a group of options declares.
-  public static func options(of type: any OptionGroup.Type) -> [OptionDeclaration] {
+  public static func options(of type: any OptionMap.Type) -> [OptionDeclaration] {
     var recorder = OptionReader.recorder
     do { _ = try type.init(options: &recorder) } catch {
       preconditionFailure("\(type) refuses its own defaults: \(error)")

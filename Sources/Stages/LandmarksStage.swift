@@ -31,6 +31,7 @@ struct LandmarksStage: Stage {
   let mode: Mode
   let distance: Int
   let threshold: Double
+  let peakToMean: Double
   let least: Double?
   let border: Int?
   let count: Int?
@@ -45,6 +46,9 @@ struct LandmarksStage: Stage {
     threshold = try options.number(
       "threshold", from: 0, to: 1, default: 0.1,
       help: "least value of a landmark, as a share of its map's maximum (threshold_rel)")
+    peakToMean = try options.number(
+      "peak_to_mean", from: 0, to: 1e6, default: 0, unit: "times the map's mean",
+      help: "a map whose maximum is below this has no landmark; the paper asks for nothing")
     least = try options.numberIfGiven(
       "threshold_abs", from: 0, unit: "of the map's sum",
       help: "skimage: a landmark's value is above this too; the map's minimum unless given")
@@ -105,6 +109,14 @@ struct LandmarksStage: Stage {
 
   /// In order of rows and columns.
   private func peaks(
+    of map: UnsafeBufferPointer<Float>, grid: [Int]
+  ) throws(AnalysisError) -> [Peak] {
+    let found = try maxima(of: map, grid: grid)
+    let sum = map.reduce(0) { $0 + Double($1) }
+    return Double(map.max() ?? 0) * Double(map.count) >= peakToMean * sum ? found : []
+  }
+
+  private func maxima(
     of map: UnsafeBufferPointer<Float>, grid: [Int]
   ) throws(AnalysisError) -> [Peak] {
     guard mode == .skimage else {

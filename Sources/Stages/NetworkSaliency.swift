@@ -8,11 +8,23 @@ struct NetworkSaliency {
   /// A file of the user; `nil` where the weights come from the input.
   let weights: String?
   let precision: Precision
+  /// Which copies of a frame have their maps averaged.
+  let average: Average
+
+  enum Average: String, CaseIterable {
+    case none
+    case mirrored
+    case flips
+  }
 
   init(options: inout OptionReader) throws(Diagnostic) {
     weights = try options.filesIfGiven(
       "weights", help: "with vam, a safetensors file instead of the input 'model'")
     precision = try options.precision(default: .float32)
+    average = try options.choice(
+      "average", default: Average.none,
+      help: "with vam, the mean of maps: mirrored, of the frame and its mirror image from left to "
+        + "right; flips, of these two and both upside down")
   }
 
   /// Loads the model that the input or the option names.
@@ -38,7 +50,7 @@ struct NetworkSaliency {
     case (let weights?, true):
       throw StageFailure(
         "both the input 'model' and the option 'weights' ('\(weights)') are given; expected one")
-    case (let weights?, false): return try SaliencyModel.file(of: weights, in: context)
+    case (let weights?, false): return try context.weightsFile(weights)
     }
   }
 }
@@ -50,6 +62,7 @@ struct NetworkSaliency {
 struct NetworkMapping {
   let grid: [Int]
   let metadata: [String: String]
+  private let flips: [Flip]
   private let copies: [Copy]
   /// How many frames a copy maps at once.
   private static let batch = 16
@@ -64,7 +77,10 @@ struct NetworkMapping {
     _ model: SaliencyModel, size: [Int], _ options: NetworkSaliency, threads: Int = 0
   ) throws {
     grid = SaliencyVAM.grid(ofFrames: size)
-    metadata = ["precision": options.precision.rawValue]
+    flips = Flip.of(options.average)
+    metadata = ["precision": options.precision.rawValue].merging(
+      options.average == .none ? [:] : ["average": options.average.rawValue]
+    ) { $1 }
     copies = try (0..<threads).map { _ in
       let backend = try OneDNNBackend(threads: 1)
       return Copy(
@@ -78,18 +94,68 @@ struct NetworkMapping {
   func maps(of indexes: [Int], in set: FrameSet) throws -> [[Float]] {
     let share = (indexes.count + copies.count - 1) / copies.count
     let parts = Mutex([Result<[Float], any Error>?](repeating: nil, count: copies.count))
-    let cells = grid[0] * grid[1]
     DispatchQueue.concurrentPerform(iterations: copies.count) { number in
       let first = min(number * share, indexes.count)
       let own = indexes[first..<min(first + share, indexes.count)]
-      let result = Result {
-        let logits = try copies[number].predictor.logits(of: own.count) { index, body in
-          set.frames.withRow(own[first + index], body)
-        }
-        return try attentionMaps(logits.flatMap(\.self), cells: cells)
-      }
+      let result = Result { try maps(of: Array(own), in: set, by: copies[number].predictor) }
       parts.withLock { $0[number] = result }
     }
     return try parts.withLock { $0 }.map { try $0?.get() ?? [] }
+  }
+
+  private func maps(
+    of indexes: [Int], in set: FrameSet, by predictor: SaliencyPredictor
+  ) throws -> [Float] {
+    let (cells, size) = (grid[0] * grid[1], [set.height, set.width])
+    let logits = try predictor.logits(of: indexes.count * flips.count) { number, body in
+      let flip = flips[number % flips.count]
+      set.frames.withRow(indexes[number / flips.count]) { pixels in
+        guard flip != .none else { return body(pixels) }
+        flip.applied(to: pixels, size: size).withUnsafeBufferPointer(body)
+      }
+    }
+    guard flips.count > 1 else { return try attentionMaps(logits.flatMap(\.self), cells: cells) }
+    return try stride(from: 0, to: logits.count, by: flips.count).flatMap { start in
+      var sum = [Float](repeating: 0, count: cells)
+      for (flip, logits) in zip(flips, logits[start..<start + flips.count]) {
+        let map = try attentionMaps(logits, cells: cells)
+        let own = map.withUnsafeBufferPointer { flip.applied(to: $0, size: grid) }
+        for cell in sum.indices { sum[cell] += own[cell] }
+      }
+      return sum.map { $0 / Float(flips.count) }
+    }
+  }
+}
+
+/// A mirror image of a picture or a map; twice the same is the picture again.
+struct Flip: Hashable {
+  var isMirrored: Bool
+  var isUpsideDown: Bool
+
+  static let none = Flip(isMirrored: false, isUpsideDown: false)
+
+  static func of(_ average: NetworkSaliency.Average) -> [Flip] {
+    let mirrored = Flip(isMirrored: true, isUpsideDown: false)
+    return switch average {
+    case .none: [.none]
+    case .mirrored: [.none, mirrored]
+    case .flips:
+      [
+        .none, mirrored, Flip(isMirrored: false, isUpsideDown: true),
+        Flip(isMirrored: true, isUpsideDown: true),
+      ]
+    }
+  }
+
+  /// - Parameters:
+  ///   - values: `[height, width]`
+  ///   - size: [height, width]
+  func applied<Value>(to values: UnsafeBufferPointer<Value>, size: [Int]) -> [Value] {
+    let (height, width) = (size[0], size[1])
+    return (0..<height).flatMap { row in
+      let start = (isUpsideDown ? height - 1 - row : row) * width
+      return isMirrored
+        ? values[start..<start + width].reversed() : Array(values[start..<start + width])
+    }
   }
 }

@@ -66,18 +66,6 @@ struct SaliencyModel {
     try network.load(from: path)
   }
 
-  /// The file behind an option `weights`.
-  ///
-  /// - Throws: `StageFailure` where the option names a folder of none or several
-  static func file(of weights: String, in context: StageContext) throws -> String {
-    guard context.sources.count == 1 else {
-      throw StageFailure(
-        "option 'weights' names '\(weights)', which holds \(context.sources.count) files; expected "
-          + "one safetensors file")
-    }
-    return context.sources[0].path
-  }
-
   /// - Parameter options: of the training
   func save(to path: String, options: Value) throws {
     func text(_ numbers: [Int]) -> String { numbers.map { "\($0)" }.joined(separator: ",") }

@@ -10,8 +10,13 @@ internal import StageKit
 /// Source: Droste et al. (2019), sections 2 and 3. Ours: `window`, each 4th frame in place of each 8th,
 /// the split by groups, the augmentation's details (`GazeBatches`); see docs/saliency.md.
 struct SaliencyTrainStage: Stage {
+  enum Course: String, CaseIterable {
+    case steps
+    case cosine
+  }
+
   static let kind = "saliency_train"
-  static let version = 1
+  static let version = 2
   static let summary = "Trains a network to predict where a viewer looks"
   static let frames = Input(
     "frames", "frames", many: true, help: "frames u8 [T, H, W], all of one size")
@@ -41,6 +46,8 @@ struct SaliencyTrainStage: Stage {
   private let epochs: Int
   private let batch: Int
   private let rate: Double
+  private let course: Course
+  private let warmUp: Int
   private let decay: Double
   private let seed: Int
   private let threads: Int
@@ -69,8 +76,13 @@ struct SaliencyTrainStage: Stage {
       "rotation", from: 0, to: 180, default: 0, unit: "degrees",
       help: "frames are turned by up to so much to either side; the paper turns none")
     epochs = try options.integer(
-      "epochs", in: 1..., default: 8, unit: "epochs",
-      help: "passes over the frames; the last quarter at a tenth of the rate")
+      "epochs", in: 1..., default: 8, unit: "epochs", help: "passes over the frames")
+    course = try options.choice(
+      "course", default: .steps,
+      help: "the rate: steps, a tenth of it in the last quarter of the epochs, as in the paper; "
+        + "cosine, falling to 0 along half a cosine")
+    warmUp = try options.integer(
+      "warm_up", in: 0..., default: 0, unit: "steps", help: "in which the rate grows linearly")
     batch = try options.integer(
       "batch", in: 1..., default: 32, unit: "frames", help: "how many frames a step sees")
     rate = try options.number(
@@ -127,7 +139,7 @@ struct SaliencyTrainStage: Stage {
     guard let weights else {
       return try SaliencyModel(width: width, groups: groups, size: size, seed: seed)
     }
-    let model = try SaliencyModel(path: SaliencyModel.file(of: weights, in: context))
+    let model = try SaliencyModel(path: context.weightsFile(weights))
     try model.check(frameSize: size, of: "frames")
     return model
   }
@@ -179,10 +191,7 @@ struct SaliencyTrainStage: Stage {
       atPath: context.checkpointFolder, withIntermediateDirectories: true)
     return try Trainer(
       training, on: batches, by: descent,
-      // Two of the paper's eight epochs.
-      schedule: Schedule(
-        rate: rate,
-        course: .steps(at: [(epochs - epochs / 4) * stepsPerEpoch], factor: 0.1)),
+      schedule: schedule(stepsPerEpoch: stepsPerEpoch),
       options: .init(
         steps: epochs * stepsPerEpoch, stepsPerEpoch: stepsPerEpoch,
         checkpoint: context.checkpointFolder + "/training.safetensors",
@@ -190,6 +199,17 @@ struct SaliencyTrainStage: Stage {
     ) { results, targets in
       Verdict(try mapDivergence(results[0], targets: targets, cells: cells))
     }
+  }
+
+  private func schedule(stepsPerEpoch: Int) throws -> Schedule {
+    let total = epochs * stepsPerEpoch
+    return try Schedule(
+      rate: rate,
+      course: course == .cosine
+        ? .cosine(total: total, floor: 0)
+        // Two of the paper's eight epochs.
+        : .steps(at: [total - epochs / 4 * stepsPerEpoch], factor: 0.1),
+      warmUp: warmUp)
   }
 
   /// From the first step or a checkpoint to the last one.
@@ -226,8 +246,9 @@ struct SaliencyTrainStage: Stage {
   }
 
   private func write(_ epochs: [TrainingEvent.Epoch], to path: String) throws {
-    let rows = epochs.map { epoch in
-      let rate = epoch.epoch < self.epochs - self.epochs / 4 ? rate : rate * 0.1
+    let rows = try epochs.map { epoch in
+      let schedule = try schedule(stepsPerEpoch: epoch.steps / (epoch.epoch + 1))
+      let rate = schedule.rate(at: epoch.steps - 1)
       return [
         "\(epoch.epoch)", "\(epoch.steps)", "\(rate)", "\(epoch.loss)",
         "\(epoch.evaluation["held_out"] ?? .nan)",
@@ -261,6 +282,7 @@ struct SaliencyTrainStage: Stage {
     .map([
       .init("every", .integer(every)), .init("window", .integer(window)),
       .init("sigma", .number(sigma)), .init("rotation", .number(rotation)),
+      .init("course", .string(course.rawValue)), .init("warm_up", .integer(warmUp)),
       .init("epochs", .integer(epochs)),
       .init("batch", .integer(batch)), .init("rate", .number(rate)),
       .init("decay", .number(decay)), .init("seed", .integer(seed)),

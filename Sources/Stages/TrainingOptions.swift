@@ -18,3 +18,18 @@ extension OptionReader {
       help: "that the network computes with; give the stage as many in resources: {cpu: …}")
   }
 }
+
+extension StageContext {
+  /// The file behind an option `weights`.
+  ///
+  /// - Parameter path: what the option names
+  /// - Throws: `StageFailure` where that is a folder of none or several
+  func weightsFile(_ path: String) throws -> String {
+    guard sources.count == 1 else {
+      throw StageFailure(
+        "option 'weights' names '\(path)', which holds \(sources.count) files; expected one "
+          + "safetensors file")
+    }
+    return sources[0].path
+  }
+}

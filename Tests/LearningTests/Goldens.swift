@@ -8,6 +8,7 @@ import Testing
 
 /// Whether this processor has instructions for bfloat16; without them nothing is computed in it.
 let hasBFloat16 = (try? OneDNNBackend(threads: 1).hasBFloat16) ?? false
+let noBFloat16: Comment = "this processor has no instructions for bfloat16"
 
 /// `Tests/Goldens/learning`: what PyTorch computes; see the script there.
 struct Goldens {

@@ -45,7 +45,9 @@ private struct Definition {
 }
 
 extension LearningTests {
-  @Suite("convolutions with fewer multiplications", .enabled(if: cdnn_winograd_available()))
+  @Suite(
+    "convolutions with fewer multiplications",
+    .enabled(if: cdnn_has_avx512(), "they are made of AVX-512 instructions"))
   struct WinogradTests {
     struct Case: Sendable, CustomTestStringConvertible {
       var shape: [Int]

@@ -114,6 +114,28 @@ import Testing
     }
   }
 
+  @Test("what transforms show stays inside the fan too")
+  func transformsInsideFan() throws {
+    let scans = try Scans([
+      .init(frames: 20, height: 48, width: 60, inside: [9, 11, 30, 33]) { frame, y, x in
+        (9..<39).contains(y) && (11..<44).contains(x) ? 120 : noise(frame, y, x)
+      }
+    ])
+    let affine: Value = [
+      "transform": ["name": "affine", "angle": 60, "scale": 0.3, "shift": 0.2],
+      "loss": "mean_squared_error",
+    ]
+    for size in [[12, 16], [40, 50], [5, 5]] {
+      let batches = try Self.batches(
+        ["augment": ["inside_fan": true, "jitter": 3], "objectives": [affine]], scans, size: size)
+      for step in 0..<20 {
+        #expect(try batches.batch(at: step).values.allSatisfy { $0 == 0 })
+      }
+    }
+    let rotation = try Self.batches(["pretext": "rotation"], scans)
+    #expect(try rotation.batch(at: 0).values.allSatisfy { $0 == 0 })
+  }
+
   @Test("batches made at the same time on several threads are those made one by one")
   func threads() async throws {
     let scans = try Self.scans()

@@ -58,15 +58,9 @@ func noise(_ numbers: Int...) -> Int {
 }
 
 /// A group of options as YAML would give it.
-func made<Group: OptionGroup>(_ value: Value) throws -> Group {
+func made<Group: OptionMap>(_ value: Value) throws -> Group {
   var reader = OptionReader(["group": value])
   return try reader.record("group", help: "")
-}
-
-/// A method, with presets.
-func method(_ value: Value) throws -> SelfSupervision.Method {
-  var reader = OptionReader(["task": value])
-  return try reader.record("task", presets: Method.presets, help: "")
 }
 
 /// What an augmentation does when it is to do nothing but cut the whole frame.
@@ -74,3 +68,9 @@ let still: Value = [
   "scale": [1, 1], "aspect": 0, "flip": 0, "rotation": 0, "gamma": 0, "contrast": 0,
   "brightness": 0,
 ]
+
+/// A method, with presets.
+func method(_ value: Value) throws -> SelfSupervision.Method {
+  var reader = OptionReader(["task": value])
+  return try reader.record("task", presets: Method.presets, help: "")
+}

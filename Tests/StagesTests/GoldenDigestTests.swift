@@ -129,6 +129,10 @@ struct GoldenDigestTests {
       ["frames": .one(path: frames)], keeping: ["maps"])
     let landmarks = try await run(
       "landmarks", [:], ["maps": .one(path: maps["maps"] ?? "")], keeping: ["landmarks"])
+    // Without a step: the bytes of initial weights are those of any processor with these kernels.
+    _ = try await run(
+      "pretrain", ["task": ["pretext": "none"], "width": 0.0625, "clip": 4],
+      ["frames": try bench.many("item", [("a", frames)])], keeping: ["model", "scores", "curves"])
     let gaze = try bench.scratch.write(Self.gaze, to: "gaze.tsv")
     _ = try await run(
       "gaze", ["grid": [14, 18], "every": 2],

@@ -45,6 +45,29 @@ import Testing
         """)
   }
 
+  @Test("a map whose maximum is too near to its mean has no landmark")
+  func peakToMean() async throws {
+    let bench = try AnalysisBench()
+    var sharp = [[Float]](repeating: [Float](repeating: 0.5, count: 4), count: 4)
+    var flat = sharp
+    // Maximum by mean: 4 / (11.5 / 16) and 1 / (8.5 / 16).
+    sharp[1][2] = 4
+    flat[2][1] = 1
+    let path = try maps(bench, [sharp, flat], frames: [0, 1])
+    for (ratio, mode, frames) in [
+      (0, "paper", [0, 1]), (1.88, "paper", [0, 1]), (1.89, "paper", [0]), (5.56, "paper", [0]),
+      (5.57, "paper", []), (1.89, "skimage", [0]),
+    ] {
+      try await bench.run(
+        "landmarks",
+        options: [
+          "peak_to_mean": .number(ratio), "mode": .string(mode), "distance": 1, "threshold": 0.6,
+        ], inputs: ["maps": .one(path: path)])
+      let lines = try bench.text("landmarks").split(separator: "\n").dropFirst()
+      #expect(lines.map { $0.prefix { $0 != "," } } == frames.map { "\($0)" }, "\(ratio) \(mode)")
+    }
+  }
+
   @Test("the place in the video's picture follows the crop, and its frame the map's")
   func source() async throws {
     let bench = try AnalysisBench()

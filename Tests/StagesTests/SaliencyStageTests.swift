@@ -110,6 +110,53 @@ import Testing
     #expect(maps.withRow(0) { Array($0) } != maps.withRow(36) { Array($0) })
   }
 
+  /// The maps of a film, and of the same film mirrored and upside down, mean by hand.
+  @Test(
+    "the mean of maps is that over the flipped copies of each frame",
+    arguments: [("mirrored", [[], [2]]), ("flips", [[], [2], [1], [1, 2]])])
+  func average(name: String, copies: [[Int]]) async throws {
+    let bench = try GazeBench()
+    let (model, film) = (try await model(bench), try frames(bench, count: 5))
+    func maps(_ path: String, _ average: String) async throws -> [[Float]] {
+      try await bench.bench.run(
+        "saliency", options: ["method": "vam", "average": .string(average)],
+        inputs: ["frames": .one(path: path), "model": .one(path: model)], cpus: 2)
+      let set = try SafetensorsFile(path: bench.bench.path("maps"))
+      #expect(set.metadata["average"] == (average == "none" ? nil : average))
+      let maps = try set.tensor("maps", of: Float.self, rank: 3)
+      return (0..<5).map { maps.withRow($0) { Array($0) } }
+    }
+    func flipped<Value>(_ values: [Value], _ axes: [Int], _ height: Int, _ width: Int) -> [Value] {
+      (0..<height * width).map { cell in
+        let (row, column) = (cell / width, cell % width)
+        return values[
+          (axes.contains(1) ? height - 1 - row : row) * width
+            + (axes.contains(2) ? width - 1 - column : column)]
+      }
+    }
+    let frames = try SafetensorsFile(path: film).tensor("frames", of: UInt8.self, rank: 3)
+    var mean = [[Double]](repeating: [Double](repeating: 0, count: 30), count: 5)
+    for axes in copies {
+      let path = bench.bench.scratch.path + "/flipped.safetensors"
+      let pixels = (0..<5).flatMap { index in
+        frames.withRow(index) { flipped(Array($0), axes, 40, 48) }
+      }
+      try SafetensorsWriter.write(
+        [
+          .init("times", (0..<5).map { Double($0) }, shape: [5]),
+          .init("frames", pixels, shape: [5, 40, 48]),
+        ], to: path)
+      for (frame, map) in try await maps(path, "none").enumerated() {
+        for (cell, value) in flipped(map, axes, 5, 6).enumerated() {
+          mean[frame][cell] += Double(value) / Double(copies.count)
+        }
+      }
+    }
+    for (own, expected) in zip(try await maps(film, name), mean) {
+      #expect(zip(own, expected).allSatisfy { abs(Double($0) - $1) < 1e-6 })
+    }
+  }
+
   @Test("a frame's map does not depend on the frames beside it")
   func alone() async throws {
     let bench = try GazeBench()

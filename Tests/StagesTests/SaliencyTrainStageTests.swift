@@ -59,6 +59,20 @@ import Testing
     #expect(try file.tensor("attention.conv3.bias", of: Float.self).shape == [1])
   }
 
+  @Test("the rate falls in one step, or along half a cosine after a warm-up")
+  func rates() async throws {
+    let bench = try GazeBench()
+    let films = try bench.films(3, frames: 8)
+    func rates(_ options: [String: Value]) async throws -> [Double] {
+      try await bench.train(films, options.merging(["epochs": 4, "rate": 0.02]) { $1 })
+      let curves = try bench.bench.text("curves").split(separator: "\n").dropFirst()
+      return curves.compactMap { Double($0.split(separator: ",")[2]) }
+    }
+    #expect(try await rates([:]) == [0.02, 0.02, 0.02, 0.002])
+    let cosine = try await rates(["course": "cosine", "warm_up": 2])
+    #expect(cosine == cosine.sorted(by: >) && cosine[0] <= 0.02 && cosine[3] < 0.002)
+  }
+
   @Test("groups of the roles are held out whole")
   func groups() async throws {
     let bench = try GazeBench()

@@ -58,7 +58,9 @@ typedef struct cdnn_call cdnn_call;
 const char *cdnn_status_text(int status);
 // "oneDNN 2.6.3", the version that is loaded.
 void cdnn_version(char *text, size_t size);
-// Whether the processor multiplies bfloat16 by instructions of its own.
+// What the processor has, as far as DNNL_MAX_CPU_ISA lets oneDNN use it.
+bool cdnn_has_avx512(void);
+// Whether it multiplies bfloat16 by instructions of its own.
 bool cdnn_has_bfloat16(void);
 
 int cdnn_engine_create(cdnn_engine **engine);

@@ -8,7 +8,7 @@
 
 #include "conednn.h"
 
-// float32, stride and dilation 1; both numbers of channels are multiples of 32. Tensors lie in
+// Only where cdnn_has_avx512. float32, stride and dilation 1; both numbers of channels are multiples of 32. Tensors lie in
 // channel blocks, weights in weight blocks; a missing depth is 1. Padding is as much after as before
 // the first element, or what is needed to give the result its size.
 typedef struct {
@@ -18,9 +18,6 @@ typedef struct {
   int64_t kernel_depth;
   int64_t padding[3];
 } cdnn_winograd;
-
-// Whether the processor has the instructions for it.
-bool cdnn_winograd_available(void);
 
 // Bytes of scratch memory for the results, or for the gradient of the weights.
 size_t cdnn_winograd_bytes(const cdnn_winograd *shape, int threads, bool of_weights);

@@ -34,6 +34,13 @@ public struct AffineTransform: Transform {
   public var target: Target { .numbers(names) }
   public var changes: Set<Change> { [.placement] }
 
+  public func reach(size: [Int]) -> Double {
+    // A turned window reaches furthest along its shorter side, up to where its corner is on top.
+    let ratio = Double(max(size[0], size[1])) / Double(min(size[0], size[1]))
+    let turn = min(angle * .pi / 180, atan(ratio))
+    return (cos(turn) + ratio * sin(turn)) * (1 + scale) * (1 + 2 * shift)
+  }
+
   private var names: [String] {
     (angle > 0 ? ["angle"] : []) + (scale > 0 ? ["scale"] : [])
       + (shift > 0 ? ["down", "right"] : [])

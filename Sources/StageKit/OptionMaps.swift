@@ -1,11 +1,11 @@
 /// Options that belong together: what a map of them is read into.
-public protocol OptionGroup {
+public protocol OptionMap {
   /// Reads every option, whatever the values of the others.
   init(options: inout OptionReader) throws(Diagnostic)
 }
 
 /// Something with a name and options of its own, one of several that an option chooses from.
-public protocol NamedPart: OptionGroup {
+public protocol NamedPart: OptionMap {
   /// As YAML names it, in snake_case.
   static var name: String { get }
   /// One line for people.
@@ -14,14 +14,14 @@ public protocol NamedPart: OptionGroup {
 
 extension NamedPart {
   /// What the catalogue says of this part.
-  static var description: OptionGroupDescription {
-    OptionGroupDescription(
+  static var description: PartDescription {
+    PartDescription(
       name: name, summary: summary, options: OptionReader.options(of: Self.self))
   }
 }
 
 /// A named group of options, as data.
-public struct OptionGroupDescription: Hashable, Sendable, Codable {
+public struct PartDescription: Hashable, Sendable, Codable {
   public var name: String
   public var summary: String
   public var options: [OptionDeclaration]

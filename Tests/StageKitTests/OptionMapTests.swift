@@ -3,8 +3,8 @@ import StageKit
 import Testing
 
 @Suite("Options of options")
-struct OptionGroupTests {
-  struct Draw: OptionGroup {
+struct OptionMapTests {
+  struct Draw: OptionMap {
     let frames: Int?
     let stride: Int
 
@@ -34,7 +34,7 @@ struct OptionGroupTests {
     }
   }
 
-  struct Goal: OptionGroup {
+  struct Goal: OptionMap {
     let change: any NamedPart
     let weight: Double
 
@@ -44,7 +44,7 @@ struct OptionGroupTests {
     }
   }
 
-  struct Method: OptionGroup {
+  struct Method: OptionMap {
     let draw: Draw
     let goals: [Goal]
 
@@ -88,7 +88,7 @@ struct OptionGroupTests {
     _ value: Value
   ) throws -> (method: Method, canonical: Value, declaration: OptionDeclaration) {
     var reader = OptionReader(["task": value])
-    let method: Method = try reader.record("task", presets: OptionGroupTests.presets, help: "")
+    let method: Method = try reader.record("task", presets: OptionMapTests.presets, help: "")
     let declaration = try #require(reader.declarations.first)
     return (method, try declaration.canonical(value), declaration)
   }

@@ -4,15 +4,15 @@ import TestKit
 import Testing
 
 @Suite("Options of options in a pipeline")
-struct OptionGroupTests {
+struct OptionMapTests {
   private static let task = OptionDeclaration(
     name: "task", shape: .record, help: "What is learnt.",
     fields: [
       OptionDeclaration(
         name: "turn", shape: .part, defaultValue: "none",
         parts: [
-          OptionGroupDescription(name: "none", summary: "No turn", options: []),
-          OptionGroupDescription(
+          PartDescription(name: "none", summary: "No turn", options: []),
+          PartDescription(
             name: "angle", summary: "One angle",
             options: [
               OptionDeclaration(name: "degrees", shape: .integer, minimum: 0, maximum: 359)
@@ -48,7 +48,7 @@ struct OptionGroupTests {
   }
 
   private func plan(_ task: String) throws -> Plan {
-    try Bench(yaml(task)).plan(catalogue: OptionGroupTests.catalogue)
+    try Bench(yaml(task)).plan(catalogue: OptionMapTests.catalogue)
   }
 
   @Test("short name and parts are one value, and so one key")
@@ -73,7 +73,7 @@ struct OptionGroupTests {
   func places(_ task: String, _ words: String) throws {
     let marked = Marked(yaml(task))
     let diagnostics = #expect(throws: Diagnostics.self) {
-      try Bench(marked.text).plan(catalogue: OptionGroupTests.catalogue)
+      try Bench(marked.text).plan(catalogue: OptionMapTests.catalogue)
     }
     let problem = try #require(diagnostics?.problems.first)
     #expect(problem.message.contains(words), "\(problem)")
@@ -84,7 +84,7 @@ struct OptionGroupTests {
 
   @Test("the JSON Schema knows parts and short names")
   func schema() {
-    let text = JSONSchema.text(of: OptionGroupTests.catalogue)
+    let text = JSONSchema.text(of: OptionMapTests.catalogue)
     for words in ["\"const\": \"half\"", "\"const\": \"angle\"", "\"maximum\": 359"] {
       #expect(text.contains(words))
     }
