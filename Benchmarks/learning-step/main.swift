@@ -1,11 +1,12 @@
 // One training step or one inference of r3d_18, timed: the part of the learning benchmark that is
 // ours.
 //
-//   learning-step train|infer float32|bfloat16 BATCH FRAMES SIZE
+//   learning-step train|infer float32|bfloat16|auto BATCH FRAMES SIZE
+//                 [channels=3] [width=1] [se] [dilate]
 //
 // Answers each line of standard input with one of output: `step` with the seconds of one step,
 // `profile` with the seconds of each kind of operation, `operations` with those of each by layer and
-// kernel, `peak` with the peak memory in bytes.
+// kernel, `precision` with what `auto` is here, `peak` with the peak memory in bytes.
 import Foundation
 import Learning
 
@@ -24,18 +25,42 @@ func peakBytes() -> Int {
   return 0
 }
 
+func networkOptions(_ words: some Sequence<String>) -> ResNet3D.Options? {
+  var options = ResNet3D.Options()
+  for word in words {
+    let parts = word.split(separator: "=").map(String.init)
+    switch (parts.first, parts.count) {
+    case ("se", 1): options.excites = true
+    case ("dilate", 1): options.dilates = true
+    case ("channels", 2):
+      guard let channels = Int(parts[1]), [1, 3].contains(channels) else { return nil }
+      options.channels = channels
+    case ("width", 2):
+      guard let width = Double(parts[1]), (1.0 / 64...8).contains(width) else { return nil }
+      options.width = width
+    default: return nil
+    }
+  }
+  return options
+}
+
 let arguments = CommandLine.arguments
-guard arguments.count == 6, let precision = Precision(rawValue: arguments[2]),
-  let batch = Int(arguments[3]), let frames = Int(arguments[4]), let size = Int(arguments[5])
-else { fail("usage: learning-step train|infer float32|bfloat16 BATCH FRAMES SIZE") }
+guard arguments.count >= 6, let precision = Precision(rawValue: arguments[2]),
+  let batch = Int(arguments[3]), let frames = Int(arguments[4]), let size = Int(arguments[5]),
+  let options = networkOptions(arguments.dropFirst(6))
+else {
+  fail(
+    "usage: learning-step train|infer float32|bfloat16|auto BATCH FRAMES SIZE [channels=3] [width=1]"
+      + " [se] [dilate]")
+}
 
 let isTraining = arguments[1] == "train"
 let classes = 4
 let backend = try OneDNNBackend(threads: 2)
 let initializer = Initializer(seed: 0)
-let network = try ResNet3D(initializer: initializer)
+let network = try ResNet3D(options, initializer: initializer)
 let type = try precision.resolved(on: backend)
-let shape = [batch, 3, frames, size, size]
+let shape = [batch, options.channels, frames, size, size]
 let labels = (0..<batch).map { $0 % classes }
 var random = SystemRandomNumberGenerator()
 let values = (0..<shape.reduce(1, *)).map { _ in Float.random(in: 0..<1, using: &random) }
@@ -80,6 +105,7 @@ while let line = readLine() {
     answer(
       try program.profile().map { "\($0.operation)|\($0.layer)|\($0.kernel)|\($0.seconds)" }
         .joined(separator: ";"))
+  case "precision": answer(type.rawValue)
   case "peak": answer("\(peakBytes())")
   default: fail("unknown request '\(line)'")
   }

@@ -45,6 +45,7 @@ struct PretrainStage: Stage {
   /// The same as data, written out.
   private let task: Value
   private let shape: VideoModel.Shape
+  private let channels: Int
   private let clip: Int
   private let size: [Int]?
   private let recipe: TrainingRecipe
@@ -71,6 +72,12 @@ struct PretrainStage: Stage {
       dilates: try options.boolean(
         "dilate", default: true,
         help: "the last layer has a cell for 8 pixels, not 16, as the grid of saliency"))
+    channels = try options.integer(
+      "channels", in: 1...3, default: 1,
+      help: "1, or 3: the network reads grey three times, as weights for colour expect")
+    guard channels != 2 else {
+      throw options.problem("channels", "is 2; expected 1 (grey) or 3 (as colour)")
+    }
     clip = try options.integer(
       "clip", in: 1..., default: 8, unit: "frames",
       help: "that the network sees at once, unless the task says so; the paper's 16")
@@ -111,7 +118,7 @@ struct PretrainStage: Stage {
     let roles = try self.roles(in: context)
     let size = try clipSize(in: context)
     let model = try VideoModel(
-      shape, clip: method.sampler.frames ?? clip, size: size, seed: seed)
+      shape, channels: channels, clip: method.sampler.frames ?? clip, size: size, seed: seed)
     try takeWeights(model, in: context)
     let curves =
       method.objectives.isEmpty
@@ -217,8 +224,8 @@ struct PretrainStage: Stage {
   ) throws -> MethodBatches {
     do {
       let batches = try MethodBatches(
-        method, of: scans, clip: clip, size: size, batch: recipe.batch, seed: seed,
-        purpose: purpose)
+        method, of: scans, clip: clip, size: size, channels: channels, batch: recipe.batch,
+        seed: seed, purpose: purpose)
       if batches.segmentsLeftOut > 0 {
         context.log(
           "\(purpose): \(batches.segmentsLeftOut) of \(scans.scans.flatMap(\.segments).count) runs of "

@@ -35,9 +35,12 @@ struct VideoModel {
   var gridStep: Int { shape.dilates ? 8 : 16 }
 
   /// A network with the seed's initial weights.
-  init(_ shape: Shape, clip: Int, size: [Int], seed: Int) throws {
+  ///
+  /// - Parameter channels: that it is trained with, 1 or 3 that are all alike; whoever reads its file
+  ///   sums the weights of three
+  init(_ shape: Shape, channels: Int, clip: Int, size: [Int], seed: Int) throws {
     (self.shape, self.clip, self.size) = (shape, clip, size)
-    network = try VideoModel.network(shape, seed: seed)
+    network = try VideoModel.network(shape, channels: channels, seed: seed)
   }
 
   /// Reads what `save` wrote, or weights of torchvision's names from elsewhere; heads are left out.
@@ -51,9 +54,12 @@ struct VideoModel {
     try network.load(from: path, leavingOut: VideoModel.heads)
   }
 
-  private static func network(_ shape: Shape, seed: Int) throws -> ResNet3D {
+  private static func network(
+    _ shape: Shape, channels: Int = 1, seed: Int
+  ) throws -> ResNet3D {
     try ResNet3D(
-      .init(channels: 1, width: shape.width, excites: shape.excites, dilates: shape.dilates),
+      .init(
+        channels: channels, width: shape.width, excites: shape.excites, dilates: shape.dilates),
       initializer: Initializer(seed: seed))
   }
 

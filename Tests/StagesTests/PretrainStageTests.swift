@@ -81,6 +81,25 @@ import Testing
     #expect(model.network.features == 128)
   }
 
+  @Test("a network can read grey as three channels, and its file is read as one for grey")
+  func channels() async throws {
+    let bench = try PretrainBench()
+    let frames = try bench.films(3)
+    try await bench.train(["frames": frames], ["channels": 3])
+    let path = bench.bench.path("model")
+    #expect(try SafetensorsFile(path: path).entry("stem.0.weight").shape == [8, 3, 3, 7, 7])
+    let weights = try #require(try bench.weights()["stem.0.weight"])
+    let network = try VideoModel(path: path).network
+    let read = try #require(network.parameters.first { $0.name == "stem.0.weight" })
+    let area = 3 * 7 * 7
+    for (index, value) in try read.values().enumerated() {
+      let first = index / area * 3 * area + index % area
+      let sum = weights[first] + weights[first + area] + weights[first + 2 * area]
+      #expect(abs(value - sum) < 1e-6)
+    }
+    #expect(await bench.failure(["frames": frames], ["channels": 2]).contains("1 (grey) or 3"))
+  }
+
   @Test("none takes no step: the seed's initial weights are the model, and all outputs say so")
   func none() async throws {
     let bench = try PretrainBench()
