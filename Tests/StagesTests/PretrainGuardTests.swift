@@ -253,7 +253,8 @@ extension PretrainStageTests {
     func metadata() throws {
       let scratch = try Scratch()
       let model = try VideoModel(
-        .init(width: 0.0625, excites: false, dilates: false), clip: 4, size: [16, 24], seed: 0)
+        .init(width: 0.0625, excites: false, dilates: false), channels: 1, clip: 4, size: [16, 24],
+        seed: 0)
       let path = scratch.path + "/m.safetensors"
       for (key, value, expectation) in [
         ("clip", "many", "a number of frames"), ("size", "16", "height,width in pixels"),

@@ -114,7 +114,8 @@ import Testing
     #expect(try bench.bench.text("chart").contains("nothing was trained"))
     let initial = try bench.weights()
     let fresh = try VideoModel(
-      .init(width: 0.125, excites: true, dilates: true), clip: 2, size: [16, 16], seed: 5)
+      .init(width: 0.125, excites: true, dilates: true), channels: 1, clip: 2, size: [16, 16],
+      seed: 5)
     for parameter in fresh.network.parameters {
       #expect(try parameter.values() == initial[parameter.name], "\(parameter.name)")
     }
