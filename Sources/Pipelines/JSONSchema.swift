@@ -42,6 +42,12 @@ public enum JSONSchema {
     for kind in catalogue.kinds {
       definitions.append(.init("with_\(kind.kind)", options(of: kind)))
       definitions.append(.init("in_\(kind.kind)", inputs(of: kind)))
+      // Once, and not for each short name again.
+      for option in kind.options where option.presets != nil {
+        definitions += (option.fields ?? []).map {
+          .init("\(shared(kind, option))_\($0.name)", Self.option($0))
+        }
+      }
     }
     return [
       "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -175,7 +181,8 @@ public enum JSONSchema {
   private static func options(of kind: KindDescription) -> Value {
     orReference([
       "type": "object", "description": .string(kind.summary),
-      "properties": .map(kind.options.map { .init($0.name, option($0)) }),
+      "properties": .map(
+        kind.options.map { .init($0.name, option($0, sharing: shared(kind, $0))) }),
       "additionalProperties": false,
       "required": .list(
         kind.options.filter { $0.defaultValue == nil }.map { .string($0.name) }),
@@ -184,8 +191,13 @@ public enum JSONSchema {
 
   // MARK: An option
 
-  private static func option(_ option: OptionDeclaration) -> Value {
-    var alternatives = [Value.map(shape(of: option))]
+  /// The beginning of the names under which a record's entries are defined.
+  private static func shared(_ kind: KindDescription, _ option: OptionDeclaration) -> String {
+    "with_\(kind.kind)_\(option.name)"
+  }
+
+  private static func option(_ option: OptionDeclaration, sharing name: String? = nil) -> Value {
+    var alternatives = [Value.map(shape(of: option, sharing: name))]
     switch option.shape {
     case .text, .files: break  // a reference is text as well
     default: alternatives.append(ref("reference"))
@@ -207,7 +219,9 @@ public enum JSONSchema {
     return .map(pairs)
   }
 
-  private static func shape(of option: OptionDeclaration) -> [Value.Pair] {
+  private static func shape(
+    of option: OptionDeclaration, sharing name: String?
+  ) -> [Value.Pair] {
     var range: [Value.Pair] = []
     if let minimum = option.minimum { range.append(.init("minimum", number(minimum))) }
     if let maximum = option.maximum { range.append(.init("maximum", number(maximum))) }
@@ -234,15 +248,17 @@ public enum JSONSchema {
     case .numbers: return list("number")
     case .texts: return list("string")
     case .tree: return [.init("type", ["object", "array"])]
-    case .record: return record(option)
+    case .record: return record(option, sharing: name)
     case .records:
       return [.init("type", "array"), .init("items", .map(entries(option.fields ?? [])))]
     case .part: return part(option.parts ?? [])
     }
   }
 
+  /// - Parameter schema: of an entry
   private static func entries(
-    _ options: [OptionDeclaration], naming name: Value.Pair? = nil
+    _ options: [OptionDeclaration], naming name: Value.Pair? = nil,
+    as schema: (OptionDeclaration) -> Value = { option($0) }
   ) -> [Value.Pair] {
     var required = options.filter { $0.defaultValue == nil }.map { Value.string($0.name) }
     if let name { required.insert(.string(name.key), at: 0) }
@@ -250,15 +266,18 @@ public enum JSONSchema {
       .init("type", "object"),
       .init(
         "properties",
-        .map((name.map { [$0] } ?? []) + options.map { .init($0.name, Self.option($0)) })),
+        .map((name.map { [$0] } ?? []) + options.map { .init($0.name, schema($0)) })),
       .init("additionalProperties", false), .init("required", .list(required)),
     ]
   }
 
   /// Its entries, or the name of a preset with the options of that and any entry.
-  private static func record(_ option: OptionDeclaration) -> [Value.Pair] {
+  private static func record(
+    _ option: OptionDeclaration, sharing shared: String?
+  ) -> [Value.Pair] {
     let fields = option.fields ?? []
-    guard let presets = option.presets else { return entries(fields) }
+    guard let presets = option.presets, let shared else { return entries(fields) }
+    func reference(_ field: OptionDeclaration) -> Value { ref("\(shared)_\(field.name)") }
     let optional = fields.map { field in
       var field = field
       field.defaultValue = field.defaultValue ?? .null
@@ -269,9 +288,11 @@ public enum JSONSchema {
         presets.key, ["const": .string(preset.name), "description": .string(preset.summary)])
       let own = Set(preset.options.map(\.name))
       return .map(
-        entries(preset.options + optional.filter { !own.contains($0.name) }, naming: name))
+        entries(
+          preset.options + optional.filter { !own.contains($0.name) }, naming: name,
+          as: { own.contains($0.name) ? Self.option($0) : reference($0) }))
     }
-    return [.init("anyOf", .list(named + [.map(entries(fields))]))]
+    return [.init("anyOf", .list(named + [.map(entries(fields, as: reference))]))]
   }
 
   /// A name, or a map of it and the options of that part.
