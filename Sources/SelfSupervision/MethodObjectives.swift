@@ -68,6 +68,13 @@ extension Method {
     return chances
   }
 
+  /// The metric of each objective that is an accuracy; `nil` where it has no classes.
+  public var accuracyNames: [String?] {
+    objectives.indices.map {
+      objectives[$0].transform.target.hasClasses ? accuracyName(of: $0) : nil
+    }
+  }
+
   private func accuracyName(of index: Int) -> String {
     index == classObjective ? "accuracy" : "head\(index).accuracy"
   }

@@ -142,19 +142,6 @@ struct PretrainCurves {
 }
 
 extension Method {
-  /// The metric of each objective that is an accuracy; `nil` where it has no classes.
-  var accuracyNames: [String?] {
-    var isFirst = true
-    return objectives.enumerated().map { index, objective in
-      switch objective.transform.target {
-      case .classes, .labels:
-        defer { isFirst = false }
-        return isFirst ? "accuracy" : "head\(index).accuracy"
-      case .numbers, .identity: return nil
-      }
-    }
-  }
-
   /// Whether it learns from labels of scans, and so from `labelled`.
   var readsLabels: Bool {
     sampler.isBalanced || objectives.contains { $0.transform.target == .labels }
