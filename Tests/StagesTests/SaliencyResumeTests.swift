@@ -13,26 +13,13 @@ extension SaliencyTrainStageTests {
       return try ["model", "scores", "curves"].map { try bench.bytes($0) }
     }
 
-    /// Sends a signal to this process when there is a checkpoint.
-    private static func signal(_ number: Int32, checkpoints: String) {
-      let thread = Thread {
-        // Threads of the test library block signals.
-        var all = sigset_t()
-        sigfillset(&all)
-        pthread_sigmask(SIG_UNBLOCK, &all, nil)
-        while access(checkpoints + "/training.safetensors", F_OK) != 0 { usleep(100) }
-        kill(getpid(), number)
-      }
-      thread.start()
-    }
-
     @Test("killed by SIGKILL after a checkpoint, it ends with the same bytes")
     func killed() async throws {
       let expected = try await ResumeTests.train()
       let scratch = try Scratch()
       let folder = scratch.path
       await #expect(processExitsWith: .signal(SIGKILL)) { [folder = folder as String] in
-        ResumeTests.signal(SIGKILL, checkpoints: folder)
+        signalThisProcess(SIGKILL, atCheckpointIn: folder)
         _ = try await ResumeTests.train(checkpoints: folder)
         while true { pause() }
       }
@@ -45,7 +32,7 @@ extension SaliencyTrainStageTests {
       let scratch = try Scratch()
       let folder = scratch.path
       await #expect(processExitsWith: .exitCode(75)) { [folder = folder as String] in
-        ResumeTests.signal(SIGTERM, checkpoints: folder)
+        signalThisProcess(SIGTERM, atCheckpointIn: folder)
         do { _ = try await ResumeTests.train(checkpoints: folder) } catch {
           let text = "\(error)"
           let isRight =
