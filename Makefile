@@ -43,7 +43,7 @@ lint:
 	swift format lint --strict --recursive Sources Tests Plugins Package.swift
 
 unit: build
-	FATHOM_BINARIES=$(CURDIR)/.build/release swift test $(CHECK)
+	FATHOM_BINARIES=$(CURDIR)/.build/release Tests/unit $(CHECK)
 
 end-to-end: build
 	Tests/end-to-end $(FATHOM)

@@ -121,17 +121,20 @@ extension LearningTests {
     @Test("on scenes it has not seen it tells pace far better than a linear model on raw pixels")
     func beatsLinear() throws {
       let scratch = try Scratch()
-      let scenes = try Paces(0..<24, in: scratch)
-      let source = Recorded(batches: try (0..<100).map { try scenes.batch(at: $0) })
-      var unseen = try Paces(24..<36, in: scratch)
-      unseen.clips = 96
+      // So many that the order in which a processor adds decides nothing: four initial weights of
+      // twice the width got 0.95 to 1 under AVX-512 and AVX2, and 0.78 to 0.95 from 24 scenes in 100
+      // steps.
+      let (steps, scenes) = (200, try Paces(0..<64, in: scratch))
+      let source = Recorded(batches: try (0..<steps).map { try scenes.batch(at: $0) })
+      var unseen = try Paces(64..<96, in: scratch)
+      unseen.clips = 192
       let test = try unseen.batch(at: 0)
       let shape = [1, Paces.frames, Paces.size, Paces.size]
       func accuracy(_ layers: [any Layer], _ shape: [Int], rate: Double) throws -> Double {
         try Contest(layers: layers, shape: shape, classes: 2).accuracy(
-          trainedOn: source, clips: scenes.clips, steps: 100, rate: rate, testedOn: test)
+          trainedOn: source, clips: scenes.clips, steps: steps, rate: rate, testedOn: test)
       }
-      let own = try accuracy(network(width: 1 / 4, classes: 2, channels: 1), shape, rate: 0.05)
+      let own = try accuracy(network(width: 1 / 8, classes: 2, channels: 1), shape, rate: 0.05)
       let pixels = shape.reduce(1, *)
       let initializer = Initializer(seed: 0)
       // The best of several rates: a rate that suits the network need not suit it.
@@ -140,7 +143,7 @@ extension LearningTests {
           let layer = try Linear("linear", pixels, 2, initializer: initializer)
           return try accuracy([layer], [pixels], rate: rate)
         }.max() ?? 1
-      #expect(own >= 0.85, "network \(own), linear \(linear)")
+      #expect(own >= 0.9, "network \(own), linear \(linear)")
       #expect(own >= linear + 0.25, "network \(own), linear \(linear)")
     }
   }
