@@ -90,8 +90,11 @@ class Worker:
             "inputs": {port: self.artifact(port, value) for port, value in inputs.items()},
             "folder": str(folder), "checkpointFolder": str(folder / "checkpoint"), "cpus": cpus,
         }))  # fmt: skip
+        environment = os.environ | {
+            "OMP_NUM_THREADS": str(cpus), "OMP_WAIT_POLICY": "active", "GOMP_SPINCOUNT": "10000"
+        }  # fmt: skip
         start = time.perf_counter()
-        subprocess.run([self.path, "run", job], check=True)
+        subprocess.run([self.path, "run", job], check=True, env=environment)
         return folder, time.perf_counter() - start
 
     def artifact(self, port, value):

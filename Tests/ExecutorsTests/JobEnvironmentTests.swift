@@ -37,6 +37,8 @@ struct JobEnvironmentTests {
     let environment = JobEnvironment.worker(
       caller: caller, layout: layout, cpus: 1, processor: processor)
     #expect(environment["OPENBLAS_CORETYPE"] == (hasIt ? "SKYLAKEX" : nil))
+    #expect(environment["OMP_WAIT_POLICY"] == "active")
+    #expect(environment["GOMP_SPINCOUNT"] == "10000")
     #expect(environment["AWS_SECRET_ACCESS_KEY"] == nil)
     #expect(environment["TMPDIR"] == "/s/job/tmp")
   }
