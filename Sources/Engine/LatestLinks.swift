@@ -40,17 +40,17 @@ final class LatestLinks {
     let known = try shown.get()[instance.address]
     let folder = "\(root)/\(PercentCode.fileName(instance.address))"
     for output in record.outputs {
-      let path = "\(folder)/\(output.port)"
+      let ending = instance.outputs.first { $0.name == output.port }?.fileExtension
+      var path = "\(folder)/\(output.port)"
+      if output.artifact.form == .file, let ending { path += ".\(ending)" }
       if known?[output.port] == output.artifact, Folders.exists(path) { continue }
       try Folders.make(folder)
       switch output.artifact.form {
       case .file: try setLink(path, to: target(of: output.artifact.digest, from: folder))
       case .folder: try swapIn(path) { try fill($0, with: output.artifact) }
       case .collection:
-        let port = instance.outputs.first { $0.name == output.port }
         try show(
-          output.artifact, at: path, instead: known?[output.port], instance, output.port,
-          port?.fileExtension)
+          output.artifact, at: path, instead: known?[output.port], instance, output.port, ending)
       }
       changed.append(
         LatestLink(instance: instance.address, port: output.port, artifact: output.artifact))

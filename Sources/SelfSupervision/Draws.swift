@@ -12,6 +12,8 @@ struct Draws: Sendable {
   let reach: Int
   /// How many segments are too short.
   let leftOut: Int
+  /// Labels of which all segments are too short, in rising order.
+  let labelsLeftOut: [Int]
   /// One for each class that can be drawn where classes are balanced, else one.
   private let pools: [Pool]
   private let sampler: Sampler
@@ -47,6 +49,8 @@ struct Draws: Sendable {
     }
     self.reach = reach
     leftOut = wanted.count - fitting.count
+    labelsLeftOut = Set(wanted.compactMap(\.segment.label))
+      .subtracting(fitting.compactMap(\.segment.label)).sorted()
     let motion =
       sampler.followsMotion ? fitting.map { $0.segment.motion(of: set.scans[$0.scan].frames) } : nil
     let stretches = fitting.enumerated().map { index, place in

@@ -23,6 +23,8 @@ public struct MethodBatches: BatchSource {
   public let seed: Int
   /// How many segments are never drawn from, since they are shorter than a sample.
   public var segmentsLeftOut: Int { draws.leftOut }
+  /// Classes of the labels of which no clip can be drawn, since all their segments are too short.
+  public var classesLeftOut: [String] { draws.labelsLeftOut.map { scans.classes[$0] } }
   private let method: Method
   private let scans: ScanSet
   private let frames: Int

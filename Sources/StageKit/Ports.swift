@@ -50,7 +50,7 @@ public struct Output: Hashable, Sendable, Codable {
   /// `true` where the stage writes a collection of artifacts, each under an id of its own.
   public var many: Bool
   public var form: ArtifactForm
-  /// What the names of its items' links end with, so that people's tools know them: `png`.
+  /// What the name of its link, or of its items' links, ends with, so that people's tools know them: `png`.
   public var fileExtension: String?
   /// One line for people: shape, unit, columns.
   public var help: String

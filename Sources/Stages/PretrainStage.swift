@@ -205,7 +205,7 @@ struct PretrainStage: Stage {
     let scans = try PretrainScans(listing, holdingOut: validation)
     context.log(
       "\(scans.training.scans.count) scans to train on; held out are \(scans.held.scans.count) scans "
-        + "of \(PretrainStage.short(scans.heldGroups))")
+        + "of \(PretrainStage.short(scans.heldGroups, "groups"))")
     if !listing.knowsGroups {
       context.log("warning: no roles or labels say whose the scans are; each is held out by itself")
     }
@@ -213,9 +213,9 @@ struct PretrainStage: Stage {
   }
 
   /// The first names of a list, and how many there are.
-  private static func short(_ names: [String]) -> String {
+  private static func short(_ names: [String], _ what: String) -> String {
     let shown = names.prefix(8).joined(separator: ", ")
-    return names.count > 8 ? "\(names.count) groups: \(shown), …" : shown
+    return names.count > 8 ? "\(names.count) \(what): \(shown), …" : shown
   }
 
   /// - Throws: `StageFailure` saying for what there are no batches
@@ -230,6 +230,11 @@ struct PretrainStage: Stage {
         context.log(
           "\(purpose): \(batches.segmentsLeftOut) of \(scans.scans.flatMap(\.segments).count) runs of "
             + "moving frames are shorter than the task's clips, and never drawn")
+      }
+      if !batches.classesLeftOut.isEmpty {
+        context.log(
+          "warning: \(purpose): no run of \(PretrainStage.short(batches.classesLeftOut, "classes")) is "
+            + "as long as a clip, so nothing of it is seen; take fewer frames or a smaller stride")
       }
       return batches
     } catch let error as LearningError {

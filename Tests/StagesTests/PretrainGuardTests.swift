@@ -153,6 +153,24 @@ extension PretrainStageTests {
         })
     }
 
+    @Test("a class whose runs are all too short is named")
+    func shortClass() async throws {
+      let bench = try PretrainBench()
+      let ids = (0..<3).map { "p\($0)/a" }
+      let films = try bench.bench.many("item", ids.map { ($0, try bench.film($0, frames: 16)) })
+      let names = (0..<16).map { $0 < 8 ? "plain" : $0 < 15 ? "heart" : "spine" }
+      let labels = try bench.labels(
+        ids.map { ($0, LabelFile(group: String($0.prefix(2)), labels: names)) })
+      let events = try await bench.train(["labelled": films, "labels": labels], Self.supervised)
+      let warnings = events.compactMap(\.message).filter { $0.contains("no run of") }
+      #expect(
+        warnings.sorted()
+          == ["held out", "training"].map {
+            "warning: \($0): no run of spine is as long as a clip, so nothing of it is seen; take"
+              + " fewer frames or a smaller stride"
+          })
+    }
+
     @Test("labelled scans must be connected, labelled, and of two classes")
     func labels() async throws {
       let bench = try PretrainBench()
