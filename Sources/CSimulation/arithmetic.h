@@ -6,7 +6,12 @@
 
 #pragma STDC FP_CONTRACT OFF
 
+// Which version is chosen before the thread sanitizer has begun, which it cannot stand.
+#if __has_feature(thread_sanitizer)
+#define CLONES
+#else
 #define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE float float_of(uint32_t bits) {
