@@ -7,7 +7,7 @@ import Video
 /// Labels, codecs and groups are crossed, so that none of them gives another away.
 struct MovingShapesStage: Stage {
   static let kind = "moving_shapes"
-  static let version = 1
+  static let version = 2
   static let summary = "Makes small clips of moving textured shapes"
   static let videos = Output("videos", "video", many: true, help: "shape_000.mp4 and so on")
   static let labels = Output("labels", "labels", many: true, help: "TSV with one row: label, group")

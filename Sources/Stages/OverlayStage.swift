@@ -9,7 +9,7 @@ internal import Video
 /// PNG and a short video, H.264 in MP4, with the frames as they are beside them.
 struct OverlayStage: Stage {
   static let kind = "overlay"
-  static let version = 1
+  static let version = 2
   static let summary = "Draws saliency, landmarks, gaze and truth over frames: a sheet and a clip"
   static let frames = Input(
     "frames", "frames", help: "frames u8 [T, H, W], times f64 [T] in seconds")

@@ -25,7 +25,7 @@ struct SimulateStage: Stage {
   }
 
   static let kind = "simulate"
-  static let version = 1
+  static let version = 2
   static let summary = "Makes fetal ultrasound scans from a physical model"
   static let videos = Output("videos", "video", many: true, help: "p07/scan_1.mp4 and so on")
   static let labels = Output(

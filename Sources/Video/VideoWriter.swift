@@ -245,6 +245,9 @@ public final class VideoWriter {
       encoder.pointee.gop_size = 24
       av_dict_set(&options, "preset", "veryfast", 0)
       av_dict_set(&options, "crf", "18", 0)
+      // Without it libx264 rounds by processor, and its AVX-512 code for mbtree reads memory that
+      // nobody wrote: equal pictures now and then became other bytes.
+      av_dict_set(&options, "x264-params", "cpu-independent=1", 0)
     case .mpeg2, .mjpeg:
       encoder.pointee.gop_size = 12
       encoder.pointee.flags |= AV_CODEC_FLAG_QSCALE

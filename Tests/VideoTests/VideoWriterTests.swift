@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import PictureKit
 import TestKit
 import Testing
@@ -50,6 +51,36 @@ struct VideoWriterTests {
     try write(codec, to: scratch.path + "/b")
     let first = try Data(contentsOf: URL(fileURLWithPath: scratch.path + "/a"))
     #expect(first == (try Data(contentsOf: URL(fileURLWithPath: scratch.path + "/b"))))
+  }
+
+  /// libx264's mbtree did, on processors with AVX-512: 'VideoWriter' says so.
+  @Test("bytes do not hang on what memory held before", arguments: VideoWriter.Codec.allCases)
+  func ignoresStaleMemory(codec: VideoWriter.Codec) throws {
+    let scratch = try Scratch()
+    let texture = (0..<240 * 320).map { UInt8(truncatingIfNeeded: ($0 * 2_654_435_761) >> 13) }
+    // Swift's Glibc lacks <malloc.h>: M_PERTURB is -6.
+    let mallopt = unsafeBitCast(
+      try #require(dlsym(nil, "mallopt")), to: (@convention(c) (Int32, Int32) -> Int32).self)
+    var files: [Data] = []
+    for fill in [Int32(1), 85, 254] {
+      let path = "\(scratch.path)/\(fill)"
+      // glibc fills what it hands out with the complement of this byte.
+      #expect(mallopt(-6, fill) == 1)
+      defer { _ = mallopt(-6, 0) }
+      let writer = try VideoWriter(
+        path: path, codec: codec, height: 224, width: 288, framesPerSecond: 25)
+      for frame in 0..<16 {
+        try writer.append(
+          (0..<224).flatMap { row in
+            let start = (row + frame) * 320 + frame * 2
+            return texture[start..<start + 288]
+          })
+      }
+      try writer.finish()
+      files.append(try Data(contentsOf: URL(fileURLWithPath: path)))
+    }
+    let counts = files.map { file in files.count { $0 == file } }
+    #expect(counts == [3, 3, 3])
   }
 
   /// Quarters of pure and mixed colours, even though chroma has half the size.
