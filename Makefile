@@ -4,7 +4,7 @@ SHELL := /bin/bash
 
 PACKAGES := build-essential pkg-config libyaml-dev libopenblas-dev libsqlite3-dev \
   libavformat-dev libavcodec-dev libswscale-dev libavutil-dev libdcmtk-dev libdnnl-dev \
-  libcairo2-dev fonts-dejavu-core gnuplot-nox graphviz python3-venv
+  libcairo2-dev libfftw3-dev fonts-dejavu-core gnuplot-nox librsvg2-bin graphviz python3-venv
 CHECK := --explicit-target-dependency-import-check error
 FATHOM := .build/release/fathom
 CLIPS ?=
@@ -59,7 +59,7 @@ sanitize: setup
 	export FATHOM_TESTS=LearningTests TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/sanitizers/threads.txt; \
 	  swift test --scratch-path .build-thread --sanitize thread --filter LearningTests
 
-# make bench SUITE=runner|decode|learning|pretext|saliency|scale [CLIPS=DIR]: one part beside its peers, in turn.
+# make bench SUITE=runner|decode|learning|pretext|saliency|explain|scale [CLIPS=DIR]: one part beside its peers, in turn.
 bench: build
 	Benchmarks/$(SUITE) $(FATHOM) '$(CLIPS)'
 

@@ -102,6 +102,9 @@ let package = Package(
       name: "learning-step", dependencies: ["Learning"], path: "Benchmarks/learning-step",
       swiftSettings: swift),
     .executableTarget(
+      name: "explain-step", dependencies: ["Analysis", "StageKit"],
+      path: "Benchmarks/explain-step", swiftSettings: swift),
+    .executableTarget(
       name: "train-tiny", dependencies: ["Learning"], path: "docs/examples/train-tiny",
       swiftSettings: swift),
 
