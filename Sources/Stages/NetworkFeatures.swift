@@ -36,8 +36,8 @@ struct NetworkFeatures {
     size = try options.integersIfGiven(
       "size", count: 2, in: 8..., unit: "pixels",
       help:
-        "model: [height, width] that whole frames are brought to, each at most 4096; unless given, as "
-        + "large as the network saw them where its clips reached from side to side")
+        "model: [height, width] that whole frames are brought to, each at most 4096; their own unless "
+        + "given")
     precision = try options.precision(default: .float32)
     guard size?.allSatisfy({ $0 <= 4096 }) ?? true else {
       throw options.problem("size", "is \(size ?? []) pixels; expected at most 4096 each")
@@ -54,22 +54,10 @@ struct NetworkFeatures {
         "'\(path)' does not say how many frames its clips have; expected the option 'clip'")
     }
     // A scan without frames may have no size either.
-    let frame = [set.height, set.width].contains(0) ? model.size ?? [8, 8] : [set.height, set.width]
-    let size =
-      size ?? model.size.map { NetworkFeatures.size(ofFrames: frame, seenAs: $0) } ?? frame
+    let own = [set.height, set.width].map { max($0, 8) }
     return try NetworkExtraction(
-      model, of: set, shape: [clip] + size, layer: layer, temporal: temporal,
+      model, of: set, shape: [clip] + (size ?? own), layer: layer, temporal: temporal,
       precision: precision, copies: cpus)
-  }
-
-  /// The size of a whole frame whose largest window of a clip's shape has the clip's size.
-  ///
-  /// - Parameters:
-  ///   - frame: [height, width], in pixels
-  ///   - clip: the same of a clip
-  static func size(ofFrames frame: [Int], seenAs clip: [Int]) -> [Int] {
-    let shrink = zip(frame, clip).map { Double($0) / Double($1) }.min() ?? 1
-    return frame.map { max(1, Int((Double($0) / shrink).rounded())) }
   }
 }
 
