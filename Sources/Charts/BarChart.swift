@@ -75,7 +75,7 @@ public struct BarChart: Hashable, Sendable {
     let title = titles[index]
     let inset = -(left - 6) / max(40, width - left - 10)
     var lines = [
-      "set label \(quoted(title.quantity)) at graph \(inset), graph 1 offset 0,1.75 left",
+      "set label \(quoted(title.quantity)) at graph \(inset), graph 1 offset 0,1.6 left",
       "set label \(quoted(title.direction)) at graph \(inset), graph 1 offset 0,0.7 left "
         + "\(ChartPage.smallFont) textcolor rgb '\(ChartPage.dimInk)'",
       "set yrange [\(low):\(high)]",
@@ -98,7 +98,7 @@ public struct BarChart: Hashable, Sendable {
     let errors = bars.filter { $0.deviation != nil }
     if !errors.isEmpty {
       plots.append(
-        "'-' using 1:2:3 with yerrorbars pointtype -2 linewidth 1.5 "
+        "'-' using 1:2:3 with yerrorbars pointtype 0 linewidth 1.5 "
           + "linecolor rgb '\(ChartPage.ink)' notitle")
     }
     guard !plots.isEmpty else { return lines + ["plot NaN notitle"] }

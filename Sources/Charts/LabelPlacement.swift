@@ -2,7 +2,7 @@
 enum LabelPlacement {
   typealias Pixel = (x: Double, y: Double)
 
-  private struct Box {
+  struct Box: Hashable {
     var left: Double
     var bottom: Double
     var width: Double
@@ -24,17 +24,19 @@ enum LabelPlacement {
   ///   - sizes: of the labels, in pixels
   ///   - marks: what they belong to, in pixels from the lower left corner of the area
   ///   - clearance: half the side of a mark, in pixels
+  ///   - others: what else is better not hidden
   ///   - area: its width and height
   /// - Returns: the left end of each label, at half its height
   static func place(
     _ sizes: [(width: Double, height: Double)], at marks: [Pixel], clearance: Double,
-    within area: (width: Double, height: Double)
+    avoiding others: [Box] = [], within area: (width: Double, height: Double)
   ) -> [Pixel] {
-    let obstacles = marks.map {
-      Box(
-        left: $0.x - clearance, bottom: $0.y - clearance, width: 2 * clearance,
-        height: 2 * clearance)
-    }
+    let obstacles =
+      marks.map {
+        Box(
+          left: $0.x - clearance, bottom: $0.y - clearance, width: 2 * clearance,
+          height: 2 * clearance)
+      } + others
     var placed: [Box] = []
     for (size, mark) in zip(sizes, marks) {
       var best: (box: Box, cost: Double)?

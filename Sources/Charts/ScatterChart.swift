@@ -96,7 +96,7 @@ public struct ScatterChart: Hashable, Sendable {
   func script() -> String {
     let hasAxes = panels.contains { $0.axes != nil }
     let insets = ChartPage.Insets(
-      left: hasAxes ? 62 : 12, right: 12, top: hasAxes ? 16 : 26, bottom: hasAxes ? 48 : 12)
+      left: hasAxes ? 62 : 12, right: 12, top: hasAxes ? 16 : 26, bottom: hasAxes ? 54 : 12)
     // As high as wide, as far as the axes go.
     let columns = width == .page ? 3 : (panels.count > 1 && !hasAxes ? 2 : 1)
     let layout = ChartPage(panels: panels.count, columns: columns, width: width, rowHeight: 0)
@@ -124,7 +124,8 @@ public struct ScatterChart: Hashable, Sendable {
         "set xlabel \(quoted(axes.x.text)) offset 0,0.3",
         "set ylabel \(quoted(axes.y.text)) offset 0.8,0",
         // About as many numbers as there is room for.
-        "set xtics \(frame.step)",
+        "set xtics \(Frame.step(frame.x, frame.width, each: 50))",
+        "set ytics \(Frame.step(frame.y, frame.height, each: 26))",
       ]
     } else {
       lines += ["unset tics", "unset xlabel", "unset ylabel", "unset border"]
@@ -160,7 +161,7 @@ public struct ScatterChart: Hashable, Sendable {
     for group in groups {
       for isX in [true, false] where ScatterChart.hasErrors(group, isX) {
         plots.append(
-          "'-' using 1:2:3 with \(isX ? "x" : "y")errorbars pointtype -2 linewidth 1.5 "
+          "'-' using 1:2:3 with \(isX ? "x" : "y")errorbars pointtype 0 linewidth 1.5 "
             + "linecolor rgb '\(group.colour.hex)' notitle")
       }
     }
@@ -194,7 +195,9 @@ public struct ScatterChart: Hashable, Sendable {
     let anchors = groups.map { frame.pixel($0.centre ?? $0.points[0]) }
     let placed = LabelPlacement.place(
       groups.map { (ChartPage.letter * Double($0.label.count), ScatterChart.line) },
-      at: anchors, clearance: ScatterChart.arm + 3, within: (frame.width, frame.height))
+      at: anchors, clearance: ScatterChart.arm + 3,
+      avoiding: groups.flatMap { $0.points.flatMap(frame.errorBars) },
+      within: (frame.width, frame.height))
     return zip(groups, placed).map { group, place in
       // Its baseline's height is the middle of the line.
       "set label \(quoted(group.label)) at \(frame.share(x: place.x, y: place.y)) left front "
@@ -246,9 +249,22 @@ public struct ScatterChart: Hashable, Sendable {
       )
     }
 
-    /// Between numbers on the horizontal axis, each of which needs about 60 pixels.
-    var step: Double {
-      let least = (x.upperBound - x.lowerBound) / max(1, width / 60)
+    /// What a point's error bars cover.
+    func errorBars(_ point: Point) -> [LabelPlacement.Box] {
+      let place = pixel(point)
+      let far = pixel(
+        Point(x: point.x + (point.xDeviation ?? 0), y: point.y + (point.yDeviation ?? 0)))
+      let (x, y) = (far.x - place.x, far.y - place.y)
+      return [
+        .init(left: place.x - x, bottom: place.y - 3, width: 2 * x, height: 6),
+        .init(left: place.x - 3, bottom: place.y - y, width: 6, height: 2 * y),
+      ]
+    }
+
+    /// Between the numbers of an axis, each of which needs so many pixels.
+    static func step(_ range: ClosedRange<Double>, _ length: Double, each pixels: Double) -> Double
+    {
+      let least = (range.upperBound - range.lowerBound) / max(1, length / pixels)
       let power = pow(10, floor(log10(least)))
       return ([1, 2, 5].first { $0 * power >= least } ?? 10) * power
     }
