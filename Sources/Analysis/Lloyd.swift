@@ -159,7 +159,9 @@ struct Lloyd {
     }
     for part in parts { for index in centres.indices { centres[index] += part[index] } }
     for cluster in 0..<clusters {
-      for index in cluster * width..<(cluster + 1) * width { centres[index] /= Double(sizes[cluster]) }
+      for index in cluster * width..<(cluster + 1) * width {
+        centres[index] /= Double(sizes[cluster])
+      }
     }
     let centroids = Matrix(rows: clusters, columns: width, elements: centres)
     let inertia = squaredDistances(
@@ -208,7 +210,8 @@ private struct Extent {
     // A sum of float32 in Float64 is finite where all of them are.
     if !mean.allSatisfy(\.isFinite), let bad = points.elements.firstIndex(where: { !$0.isFinite }) {
       throw AnalysisError(
-        .notFinite, "row \(bad / width), column \(bad % width) is \(points.elements[bad]), not finite"
+        .notFinite,
+        "row \(bad / width), column \(bad % width) is \(points.elements[bad]), not finite"
       )
     }
     var (largest, farthest) = (0.0, 0.0)
