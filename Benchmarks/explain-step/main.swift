@@ -6,7 +6,9 @@
 // measurement; what else a case answers stands in its file.
 import Foundation
 
-let cases: [String: @Sendable ([String]) throws -> Void] = [:]
+let cases: [String: @Sendable ([String]) throws -> Void] = [
+  "silhouette_squared": silhouetteSquared, "silhouette_euclidean": silhouetteEuclidean,
+]
 
 func fail(_ message: String) -> Never {
   FileHandle.standardError.write(Data("explain-step: \(message)\n".utf8))
