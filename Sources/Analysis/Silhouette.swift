@@ -219,9 +219,8 @@ private struct PairBlocks {
     _ values: UnsafeMutableBufferPointer<Float>, rowTerm: Float,
     _ columnTerms: UnsafeBufferPointer<Float>, size: Float
   ) -> Bool {
-    var least = Float.infinity
     let lanes = values.count & ~7
-    var leastLanes = SIMD8<Float>(repeating: .infinity)
+    var doubted = SIMDMask<SIMD8<Int32>>(repeating: false)
     for first in stride(from: 0, to: lanes, by: 8) {
       var products = SIMD8<Float>()
       var terms = SIMD8<Float>()
@@ -232,17 +231,17 @@ private struct PairBlocks {
       let squares = terms + rowTerm - 2 * products
       let trusted = squares .> (terms + size) * PairBlocks.cancels
       let roots = squares.squareRoot().replacing(with: -1, where: .!trusted)
-      leastLanes = pointwiseMin(leastLanes, roots)
+      doubted = doubted .| .!trusted
       for lane in 0..<8 { values[first + lane] = roots[lane] }
     }
-    least = leastLanes.min()
+    var isDoubted = doubted != SIMDMask(repeating: false)
     for column in lanes..<values.count {
       let square = columnTerms[column] + rowTerm - 2 * values[column]
       let trusted = square > (columnTerms[column] + size) * PairBlocks.cancels
       values[column] = trusted ? square.squareRoot() : -1
-      least = min(least, values[column])
+      isDoubted = isDoubted || !trusted
     }
-    return least < 0
+    return isDoubted
   }
 
   /// Below this share of its terms a squared distance is summed from the differences instead.
