@@ -7,7 +7,8 @@
 import Foundation
 
 let cases: [String: @Sendable ([String]) throws -> Void] = [
-  "kmeans": stepKMeans
+  "kmeans": stepKMeans, "silhouette_squared": silhouetteSquared,
+  "silhouette_euclidean": silhouetteEuclidean,
 ]
 
 func fail(_ message: String) -> Never {

@@ -70,11 +70,7 @@ extension Matrix<Float> {
   /// - Throws: `AnalysisError` where there is no row or a value is not finite
   public func columnMeans() throws(AnalysisError) -> [Double] {
     guard rows > 0 else { throw AnalysisError(.empty, "a mean of no rows") }
-    if let place = elements.firstIndex(where: { !$0.isFinite }) {
-      throw AnalysisError(
-        .notFinite,
-        "row \(place / columns), column \(place % columns) is \(elements[place]), not finite")
-    }
+    try checkFinite()
     var means = [Double](repeating: 0, count: columns)
     for _ in 0..<2 {
       var sums = [Double](repeating: 0, count: columns)
@@ -88,5 +84,14 @@ extension Matrix<Float> {
       for column in 0..<columns { means[column] += sums[column] / Double(rows) }
     }
     return means
+  }
+
+  /// - Throws: `AnalysisError` naming the first value that is not finite
+  func checkFinite() throws(AnalysisError) {
+    if let place = elements.firstIndex(where: { !$0.isFinite }) {
+      throw AnalysisError(
+        .notFinite,
+        "row \(place / columns), column \(place % columns) is \(elements[place]), not finite")
+    }
   }
 }

@@ -21,9 +21,16 @@ public struct Partition: Sendable {
   /// The mean distance of a cluster's points to its centroid `[K]`.
   public let meanRadius: [Double]
 
+  /// The squared distance of each point to its cluster's centroid `[n]`.
+  public let squaredRadii: [Double]
+  /// μ_k `[K, d]`.
+  let centres: Matrix<Double>
+
   /// - Throws: `AnalysisError` where a value is not finite, a label is not in `0..<clusters`, or a
   ///   cluster has no point
-  public init(_ points: Matrix<Float>, labels: [Int], clusters: Int) throws(AnalysisError) {
+  public init(
+    _ points: Matrix<Float>, labels: [Int], clusters: Int, threads: Int = 1
+  ) throws(AnalysisError) {
     guard labels.count == points.rows else {
       throw AnalysisError(.badLabels, "\(labels.count) labels for \(points.rows) points")
     }
@@ -37,42 +44,49 @@ public struct Partition: Sendable {
     if let empty = sizes.firstIndex(of: 0) {
       throw AnalysisError(.badLabels, "cluster \(empty) of \(clusters) has no point")
     }
-    let mean = try points.columnMeans()
-    var sums = Matrix<Double>(rows: clusters, columns: points.columns)
-    var within = [Double](repeating: 0, count: clusters)
-    var radius = within
+    guard points.rows > 0 else { throw AnalysisError(.empty, "a partition of no points") }
+    // Seen from the first point, columns that are constant come out as exactly 0.
+    let origin = points[row: 0].map { Double($0) }
+    var sums = Partition.sums(points, labels, clusters: clusters, from: origin, threads: threads)
+    if !sums.allSatisfy(\.isFinite) { try points.checkFinite() }
+
     let dimension = points.columns
-    points.elements.withUnsafeBufferPointer { elements in
-      sums.withMutableElements { sums in
-        for (row, label) in labels.enumerated() {
-          for column in 0..<dimension {
-            sums[label * dimension + column] +=
-              Double(elements[row * dimension + column]) - mean[column]
+    var mean = [Double](repeating: 0, count: dimension)
+    for index in sums.indices { mean[index % dimension] += sums[index] }
+    for column in 0..<dimension { mean[column] /= Double(points.rows) }
+    for index in sums.indices { sums[index] /= Double(sizes[index / dimension]) }
+    centroids = Matrix(
+      rows: clusters, columns: dimension,
+      elements: sums.indices.map { sums[$0] - mean[$0 % dimension] })
+    let centres = Matrix(
+      rows: clusters, columns: dimension,
+      elements: sums.indices.map { sums[$0] + origin[$0 % dimension] })
+    self.centres = centres
+    self.mean = zip(mean, origin).map { $0 + $1 }
+
+    let squares = mapChunks(of: points.rows, size: 4096, threads: threads) { rows in
+      points.elements.withUnsafeBufferPointer { points in
+        centres.elements.withUnsafeBufferPointer { centres in
+          rows.map {
+            squaredDistance(row($0, of: points, dimension), row(labels[$0], of: centres, dimension))
           }
-        }
-        for label in 0..<clusters {
-          for column in 0..<dimension { sums[label * dimension + column] /= Double(sizes[label]) }
-        }
-        for (row, label) in labels.enumerated() {
-          var square = 0.0
-          for column in 0..<dimension {
-            let difference =
-              Double(elements[row * dimension + column]) - mean[column]
-              - sums[label * dimension + column]
-            square += difference * difference
-          }
-          within[label] += square
-          radius[label] += square.squareRoot()
         }
       }
+    }
+    var radii: [Double] = []
+    radii.reserveCapacity(points.rows)
+    for part in squares { radii += part }
+    var within = [Double](repeating: 0, count: clusters)
+    var radius = within
+    for (square, label) in zip(radii, labels) {
+      within[label] += square
+      radius[label] += square.squareRoot()
     }
     for label in 0..<clusters {
       within[label] /= Double(sizes[label])
       radius[label] /= Double(sizes[label])
     }
-    let between = (0..<clusters).map { cluster in
-      sums[row: cluster].reduce(0) { $0 + $1 * $1 }
-    }
+    let between = (0..<clusters).map { [centroids] in squaredNorm(centroids[row: $0]) }
     let total =
       zip(zip(within, between), sizes)
       .reduce(0) { $0 + Double($1.1) * ($1.0.0 + $1.0.1) } / Double(points.rows)
@@ -80,11 +94,37 @@ public struct Partition: Sendable {
     self.labels = labels
     self.clusters = clusters
     self.sizes = sizes
-    self.mean = mean
-    centroids = sums
     self.within = within
     self.between = between.map { $0 <= 1e-20 * total ? 0 : $0 }
     meanRadius = radius
+    squaredRadii = radii
+  }
+
+  /// Σ (x − origin) over each cluster `[K, d]`: Float64 sums of float32 values hardly round.
+  private static func sums(
+    _ points: Matrix<Float>, _ labels: [Int], clusters: Int, from origin: [Double], threads: Int
+  ) -> [Double] {
+    let dimension = points.columns
+    let chunk = max(512, (points.rows + 31) / 32)
+    let parts = mapChunks(of: points.rows, size: chunk, threads: threads) { rows in
+      var sums = [Double](repeating: 0, count: clusters * dimension)
+      points.elements.withUnsafeBufferPointer { points in
+        origin.withUnsafeBufferPointer { origin in
+          sums.withUnsafeMutableBufferPointer { sums in
+            for number in rows {
+              let values = row(number, of: points, dimension)
+              let first = labels[number] * dimension
+              let sum = UnsafeMutableBufferPointer(rebasing: sums[first..<first + dimension])
+              for column in 0..<dimension { sum[column] += Double(values[column]) - origin[column] }
+            }
+          }
+        }
+      }
+      return sums
+    }
+    var total = [Double](repeating: 0, count: clusters * dimension)
+    for part in parts { for index in total.indices { total[index] += part[index] } }
+    return total
   }
 
   public var count: Int { points.rows }
@@ -108,24 +148,6 @@ public struct Partition: Sendable {
       sizes[a] != sizes[b]
         ? sizes[a] > sizes[b]
         : centroids[row: a].lexicographicallyPrecedes(centroids[row: b])
-    }
-  }
-
-  /// The centred rows `order[range]` as Float64.
-  func centred(_ rows: ArraySlice<Int>) -> [Double] {
-    let dimension = points.columns
-    return Array(unsafeUninitializedCapacity: rows.count * dimension) { values, filled in
-      points.elements.withUnsafeBufferPointer { elements in
-        mean.withUnsafeBufferPointer { mean in
-          for (target, row) in rows.enumerated() {
-            for column in 0..<dimension {
-              values[target * dimension + column] =
-                Double(elements[row * dimension + column]) - mean[column]
-            }
-          }
-        }
-      }
-      filled = rows.count * dimension
     }
   }
 }

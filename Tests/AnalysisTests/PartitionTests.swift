@@ -19,7 +19,7 @@ import Testing
       let values = try #require(silhouettes(partition, own: own, others: others))
       #expect(values.count == expected.count)
       for (value, wanted) in zip(values, expected) {
-        #expect(isClose(value, wanted, relative: 1e-9, absolute: 1e-9))
+        #expect(isClose(value, wanted, relative: 1e-6, absolute: 1e-6))
       }
     }
   }
