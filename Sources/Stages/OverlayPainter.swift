@@ -124,9 +124,11 @@ struct OverlayPainter {
   static func decimal(_ number: Double, _ digits: Int) -> String {
     let factor = (0..<digits).reduce(1) { power, _ in power * 10 }
     let scaled = Int((abs(number) * Double(factor)).rounded())
+    let sign = number < 0 && scaled > 0 ? "−" : ""
+    guard digits > 0 else { return "\(sign)\(scaled)" }
     let fraction = String(scaled % factor)
     let zeros = String(repeating: "0", count: digits - fraction.count)
-    return "\(number < 0 && scaled > 0 ? "−" : "")\(scaled / factor).\(zeros)\(fraction)"
+    return "\(sign)\(scaled / factor).\(zeros)\(fraction)"
   }
 }
 

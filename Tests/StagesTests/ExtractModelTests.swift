@@ -48,14 +48,16 @@ import Testing
     }
   }
 
+  /// Names of expected features, and the options that they are of.
+  static let cases: [(String, [String: Value])] = [
+    ("layer4", [:]), ("coarse", ["size": [24, 32]]),
+    ("layer2", ["layer": "layer2", "temporal": "static", "clip": 3]),
+    ("stem", ["layer": "stem", "clip": 1, "size": [24, 32]]),
+  ]
+
   @Test(
     "features are PyTorch's: layer by name, batch norm folded, mean over time, linear between cells",
-    arguments: [
-      ("layer4", [:] as [String: Value]),
-      ("coarse", ["size": [24, 32]]),
-      ("layer2", ["layer": "layer2", "temporal": "static", "clip": 3]),
-      ("stem", ["layer": "stem", "clip": 1, "size": [24, 32]]),
-    ])
+    arguments: cases)
   func goldens(name: String, options: [String: Value]) async throws {
     let bench = try AnalysisBench()
     try await bench.run("extract", options: options, inputs: try inputs(bench))
