@@ -95,7 +95,7 @@ struct GalleryMembers {
     let counts = Dictionary(grouping: names) { $0 }.mapValues(\.count)
       .sorted { ($1.value, $0.key) < ($0.value, $1.key) }
     func share(_ count: Int) -> String {
-      "\(OverlayPainter.decimal(100 * Double(count) / Double(names.count), 0)) %"
+      "\(Int((100 * Double(count) / Double(names.count)).rounded())) %"
     }
     let shown = counts.count > 6 ? counts.prefix(5) : counts[...]
     var parts = shown.map { "\($0.key) \(share($0.value))" }

@@ -166,6 +166,16 @@ struct GoldenDigestTests {
       "table", ["columns": ["silhouette", "compactness"]],
       ["scores": .one(path: scored["scores"] ?? "")],
       keeping: ["csv", "markdown", "latex", "cells"])
+    // The bytes of the pictures are gnuplot's and librsvg's.
+    _ = try await run(
+      "figure", ["chart": "bars", "columns": ["silhouette", "compactness"]],
+      ["scores": .one(path: scored["scores"] ?? "")], keeping: ["data"])
+    _ = try await run(
+      "gallery", ["count": 2, "patch": [16, 16]],
+      [
+        "frames": try bench.many("item", [("a", frames)]), "features": collection,
+        "clusters": .one(path: clustered["clusters"] ?? ""),
+      ], keeping: ["sheets", "data"])
     // The bytes of the clip are the encoder's; the sheet is ours.
     let overlay = OverlayBench(bench)
     _ = try await run(
