@@ -38,6 +38,7 @@ let package = Package(
       providers: [.apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev"])]),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CFFTW", pkgConfig: "fftw3f", providers: [.apt(["libfftw3-dev"])]),
     .systemLibrary(
       name: "CCairo", pkgConfig: "cairo cairo-ft freetype2", providers: [.apt(["libcairo2-dev"])]),
 
@@ -62,7 +63,7 @@ let package = Package(
       linkerSettings: [.unsafeFlags(["-static-executable", "-nostartfiles"])]),
 
     // The heavy side: what a job links.
-    .target(name: "Analysis", dependencies: ["COpenBLAS"], swiftSettings: swift),
+    .target(name: "Analysis", dependencies: ["COpenBLAS", "CFFTW"], swiftSettings: swift),
     .target(name: "Video", dependencies: ["CLibAV"], swiftSettings: swift),
     .target(
       name: "CDCMTK",

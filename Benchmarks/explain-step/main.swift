@@ -6,7 +6,7 @@
 // measurement; what else a case answers stands in its file.
 import Foundation
 
-let cases: [String: @Sendable ([String]) throws -> Void] = [:]
+let cases: [String: @Sendable ([String]) throws -> Void] = ["tsne": stepTSNE]
 
 func fail(_ message: String) -> Never {
   FileHandle.standardError.write(Data("explain-step: \(message)\n".utf8))
