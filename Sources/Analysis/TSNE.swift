@@ -149,7 +149,7 @@ private struct Layout {
     let rate = Float(Double(positions.count) / exaggeration)
     let push = Float(1 / repulsion.normaliser)
     let pull = Float(exaggeration)
-    let (from, oldUpdates, oldGains) = (positions, updates, gains)
+    let (from, oldUpdates, oldGains, affinities) = (positions, updates, gains, affinities)
     let parts = mapChunks(of: positions.count, size: Layout.chunk, threads: threads) { rows in
       from.withUnsafeBufferPointer { from in
         rows.map { row -> (position: SIMD2<Float>, update: SIMD2<Float>, gain: SIMD2<Float>) in
@@ -157,7 +157,7 @@ private struct Layout {
             pull * affinities.attraction(row, from) - push * repulsion.forces[row]
           var gain = oldGains[row]
           // Up where the point still goes downhill, down where it has gone too far.
-          let downhill = (oldUpdates[row] .< 0) .!= (gradient .< 0)
+          let downhill = oldUpdates[row] * gradient .<= 0
           gain = (gain * 0.8 + 0.01).replacing(with: gain + 0.2, where: downhill)
           var update = Layout.momentum * oldUpdates[row] - rate * gain * gradient
           let length = (update * update).sum().squareRoot()
