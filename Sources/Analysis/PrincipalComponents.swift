@@ -108,10 +108,14 @@ private func symmetricEigenvectors(
         let cosine = 1 / (tangent * tangent + 1).squareRoot()
         let sine = tangent * cosine
         for k in 0..<b {
-          (a[k, p], a[k, q]) = (cosine * a[k, p] - sine * a[k, q], sine * a[k, p] + cosine * a[k, q])
+          (a[k, p], a[k, q]) = (
+            cosine * a[k, p] - sine * a[k, q], sine * a[k, p] + cosine * a[k, q]
+          )
         }
         for k in 0..<b {
-          (a[p, k], a[q, k]) = (cosine * a[p, k] - sine * a[q, k], sine * a[p, k] + cosine * a[q, k])
+          (a[p, k], a[q, k]) = (
+            cosine * a[p, k] - sine * a[q, k], sine * a[p, k] + cosine * a[q, k]
+          )
           (vectors[p, k], vectors[q, k]) = (
             cosine * vectors[p, k] - sine * vectors[q, k],
             sine * vectors[p, k] + cosine * vectors[q, k]
