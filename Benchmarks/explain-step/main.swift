@@ -6,7 +6,10 @@
 // measurement; what else a case answers stands in its file.
 import Foundation
 
-let cases: [String: @Sendable ([String]) throws -> Void] = ["tsne": stepTSNE]
+let cases: [String: @Sendable ([String]) throws -> Void] = [
+  "kmeans": stepKMeans,
+  "tsne": stepTSNE,
+]
 
 func fail(_ message: String) -> Never {
   FileHandle.standardError.write(Data("explain-step: \(message)\n".utf8))

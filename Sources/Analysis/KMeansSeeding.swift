@@ -1,17 +1,31 @@
 internal import Foundation
 
-extension Lloyd {
-  /// Chooses the rows to start from: each next one with a probability in proportion to its squared
-  /// distance from those chosen, the best of a few candidates.
+/// Chooses rows to start k-means from.
+struct Seeding {
+  private let data: Lloyd
+  /// The squared norms of the rows, seen from zero.
+  private let norms: [Double]
+
+  init(_ data: Lloyd) {
+    self.data = data
+    norms = squaredDistances(
+      data.values, rows: data.count, to: Array(repeating: 0, count: data.dimension),
+      chunk: data.chunk, threads: data.threads)
+  }
+
+  /// Chooses each next row with a probability in proportion to its squared distance from those
+  /// chosen, the best of a few candidates.
   ///
-  /// - Returns: the centroids to start from `[k, d]`
+  /// - Returns: the centroids to start from `[k, d]`, seen from the origin of the data
   func seeds(using generator: inout some RandomNumberGenerator) -> [Float] {
+    let clusters = data.clusters
     let candidates = 2 + Int(log(Double(clusters)))
     var seeds: [Int] = [uniformIndex(using: &generator)]
-    var closest = nearest([Double](repeating: .infinity, count: count), candidates: seeds)[0]
+    var closest = nearest(
+      [Double](repeating: .infinity, count: data.count), candidates: seeds)[0]
     while seeds.count < clusters {
       var cumulative = closest
-      for index in 1..<max(count, 1) { cumulative[index] += cumulative[index - 1] }
+      for index in 1..<max(cumulative.count, 1) { cumulative[index] += cumulative[index - 1] }
       let total = cumulative.last ?? 0
       let drawn = (0..<candidates).map { _ in
         total > 0
@@ -27,15 +41,21 @@ extension Lloyd {
       seeds.append(best.row)
       closest = best.closest
     }
-    return seeds.flatMap { values[$0 * dimension..<($0 + 1) * dimension] }
+    let width = data.dimension
+    return seeds.flatMap { seed in
+      zip(data.values[seed * width..<(seed + 1) * width], data.origin).map {
+        Float(Double($0) - $1)
+      }
+    }
   }
 
   /// For each candidate row, what `closest` becomes once it is chosen.
   private func nearest(_ closest: [Double], candidates: [Int]) -> [[Double]] {
+    let (values, dimension, norms) = (data.values, data.dimension, norms)
     let rows = candidates.flatMap { values[$0 * dimension..<($0 + 1) * dimension] }
     let rowNorms = candidates.map { norms[$0] }
     let width = candidates.count
-    let parts = mapChunks(of: count, size: Lloyd.block, threads: threads) { block in
+    let parts = mapChunks(of: data.count, size: Lloyd.block, threads: data.threads) { block in
       var products = [Float](repeating: 0, count: block.count * width)
       return [Double](unsafeUninitializedCapacity: block.count * width) { distances, filled in
         distances.initialize(repeating: 0)
@@ -87,6 +107,6 @@ extension Lloyd {
   }
 
   private func uniformIndex(using generator: inout some RandomNumberGenerator) -> Int {
-    min(Int(uniform(using: &generator) * Double(count)), count - 1)
+    min(Int(uniform(using: &generator) * Double(data.count)), data.count - 1)
   }
 }

@@ -1,4 +1,4 @@
-/// Panels of lines beside each other, for print: 180 mm wide, letters of 9 pt.
+/// Panels of lines beside each other, for print.
 ///
 /// Lines are columns of a table, so that the data beside a figure are what it shows.
 public struct LineChart: Hashable, Sendable {
@@ -55,11 +55,18 @@ public struct LineChart: Hashable, Sendable {
   /// The column of the horizontal axis, and its title.
   public var x: String
   public var panels: [Panel]
+  public var width: FigureWidth
+  /// Below the panels.
+  public var note: String
 
-  public init(_ data: CSVFile, x: String, panels: [Panel]) {
+  public init(
+    _ data: CSVFile, x: String, panels: [Panel], width: FigureWidth = .page, note: String = ""
+  ) {
     self.data = data
     self.x = x
     self.panels = panels
+    self.width = width
+    self.note = note
   }
 
   /// Draws it as SVG: equal charts give equal bytes, on one version of gnuplot.
@@ -69,40 +76,34 @@ public struct LineChart: Hashable, Sendable {
 
   // MARK: The script
 
-  private static let size = (width: 680.0, height: 260.0)
-  /// About the width of a letter, in pixels.
-  private static let letter = 7.0
   /// Nearest distance of two labels, as a share of a panel's height.
   private static let labelDistance = 0.075
 
-  /// What gnuplot draws it from; it names no file.
-  func script() throws -> String {
-    var lines = [
-      "set encoding utf8",
-      "set terminal svg size \(Int(LineChart.size.width)),\(Int(LineChart.size.height)) noenhanced "
-        + "font 'DejaVu Sans,12' linewidth 0.67 background rgb 'white'",
-      "set border 3 linewidth 1 linecolor rgb '#444444'",
-      "set grid ytics linetype 1 linewidth 1 linecolor rgb '#dddddd'",
-      "set format '%g'",
-      "unset key",
-      "set xlabel \(quoted(x)) offset 0,0.6",
-      "set multiplot",
-    ]
-    for index in panels.indices { lines += try script(ofPanel: index) }
-    return (lines + ["unset multiplot"]).joined(separator: "\n") + "\n"
+  private var page: ChartPage {
+    ChartPage(
+      panels: panels.count, columns: width == .page ? 3 : 1, width: width, rowHeight: 260,
+      note: note)
   }
 
-  private func script(ofPanel index: Int) throws -> [String] {
+  /// What gnuplot draws it from; it names no file.
+  func script() throws -> String {
+    let page = page
+    return try page.script(["set xlabel \(quoted(x)) offset 0,0.6"]) {
+      try script(ofPanel: $0, on: page)
+    }
+  }
+
+  private func script(ofPanel index: Int, on page: ChartPage) throws -> [String] {
     let panel = panels[index]
     let curves = try panel.lines.map { ($0, try points(of: $0)) }
     let values = curves.flatMap { $0.1.map(\.y) } + panel.levels.map(\.value)
     let range = panel.range ?? min(0, values.min() ?? 0)...LineChart.top(of: values)
     let labels = panel.lines.map(\.label) + panel.levels.map(\.label)
     let last = curves.flatMap { $0.1.map(\.x) }.max() ?? 1
-    var lines = margins(ofPanel: index, labels: labels)
+    let room = 10 + ChartPage.letter * Double(labels.map(\.count).max() ?? 0)
+    var lines = page.margins(
+      ofPanel: index, .init(left: 42, right: min(room, page.panelWidth - 102), top: 34, bottom: 48))
     lines += [
-      "unset label",
-      "set tics nomirror out scale 0.5 textcolor rgb '#222222'",
       "set xrange [0:\(last > 0 ? last : 1)]",
       "set yrange [\(range.lowerBound):\(range.upperBound)]",
       "set label \(quoted(panel.title)) at graph 0, graph 1.1 left",
@@ -131,19 +132,6 @@ public struct LineChart: Hashable, Sendable {
   private static func top(of values: [Double]) -> Double {
     let top = values.max() ?? 1
     return top > 0 ? top * 1.05 : 1
-  }
-
-  /// Where the axes stand, with room for numbers at the left and labels at the right.
-  private func margins(ofPanel index: Int, labels: [String]) -> [String] {
-    let cell = 1 / Double(panels.count)
-    let (width, height) = LineChart.size
-    let room = 10 + LineChart.letter * Double(labels.map(\.count).max() ?? 0)
-    let left = Double(index) * cell + 42 / width
-    let right = max(left + 60 / width, Double(index + 1) * cell - room / width)
-    return [
-      "set lmargin at screen \(left)", "set rmargin at screen \(right)",
-      "set bmargin at screen \(48 / height)", "set tmargin at screen \(1 - 34 / height)",
-    ]
   }
 
   /// Labels at the ends of lines, moved apart where they would meet.
@@ -180,7 +168,7 @@ public struct LineChart: Hashable, Sendable {
   }
 
   private func points(of line: Line) throws -> [(x: Double, y: Double)] {
-    let (first, second) = (try column(x), try column(line.column))
+    let (first, second) = (try data.place(of: x), try data.place(of: line.column))
     return try data.rows.compactMap { row in
       guard !row[first].isEmpty, !row[second].isEmpty else { return nil }
       guard let x = Double(row[first]), let y = Double(row[second]), x.isFinite, y.isFinite else {
@@ -191,18 +179,15 @@ public struct LineChart: Hashable, Sendable {
       return (x, y)
     }
   }
+}
 
-  private func column(_ name: String) throws -> Int {
-    guard let place = data.columns.firstIndex(of: name) else {
+extension CSVFile {
+  /// Where the column is that a chart shows.
+  fileprivate func place(of name: String) throws -> Int {
+    guard let place = columns.firstIndex(of: name) else {
       throw ChartError(
-        "a chart shows the column '\(name)'; its data have \(data.columns.joined(separator: ", "))")
+        "a chart shows the column '\(name)'; its data have \(columns.joined(separator: ", "))")
     }
     return place
-  }
-
-  /// A text of the script: nothing in single quotes has a meaning but the quote itself.
-  private func quoted(_ text: String) -> String {
-    let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
-    return "'\(line.replacing("'", with: "''"))'"
   }
 }

@@ -42,6 +42,9 @@ public final class Canvas {
 
   public let width: Int
   public let height: Int
+  /// Of the file, in pixels.
+  private let rows: Int
+  private let columns: Int
   private let surface: OpaquePointer
   private let context: OpaquePointer
   private let faces: [TextStyle.Weight: Typeface]
@@ -49,20 +52,31 @@ public final class Canvas {
   /// - Parameters:
   ///   - width: pixels, 1 to 32767
   ///   - height: pixels, 1 to 32767
+  ///   - scale: how many pixels of the file each pixel of the canvas has: 300 / 96 for print
   /// - Throws: `PictureError`: `badSize`, `noFont`, `outOfMemory`
-  public init(width: Int, height: Int, background: Colour) throws(PictureError) {
-    guard (1...32767).contains(width), (1...32767).contains(height) else {
+  public init(
+    width: Int, height: Int, scale: Double = 1, background: Colour
+  ) throws(PictureError) {
+    let (fileWidth, fileHeight) = (
+      Int((Double(width) * scale).rounded()), Int((Double(height) * scale).rounded())
+    )
+    guard (1...32767).contains(fileWidth), (1...32767).contains(fileHeight) else {
       throw PictureError(
-        .badSize, "a picture of \(width)x\(height) pixels; expected 1 to 32767 a side")
+        .badSize, "a picture of \(fileWidth)x\(fileHeight) pixels; expected 1 to 32767 a side")
     }
     faces = [.regular: try Typeface.of(.regular), .bold: try Typeface.of(.bold)]
-    guard let surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, Int32(width), Int32(height)),
+    guard
+      let surface = cairo_image_surface_create(
+        CAIRO_FORMAT_RGB24, Int32(fileWidth), Int32(fileHeight)),
       cairo_surface_status(surface) == CAIRO_STATUS_SUCCESS, let context = cairo_create(surface)
-    else { throw PictureError(.outOfMemory, "no memory for \(width)x\(height) pixels") }
+    else { throw PictureError(.outOfMemory, "no memory for \(fileWidth)x\(fileHeight) pixels") }
     self.width = width
     self.height = height
     self.surface = surface
     self.context = context
+    rows = fileHeight
+    columns = fileWidth
+    cairo_scale(context, scale, scale)
     let options = cairo_font_options_create()
     cairo_font_options_set_antialias(options, CAIRO_ANTIALIAS_GRAY)
     cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_NONE)
@@ -232,10 +246,10 @@ public final class Canvas {
     cairo_surface_flush(surface)
     guard let bytes = cairo_image_surface_get_data(surface) else { return [] }
     let stride = Int(cairo_image_surface_get_stride(surface))
-    return Array(unsafeUninitializedCapacity: height * width * 3) { buffer, count in
-      for row in 0..<height {
+    return Array(unsafeUninitializedCapacity: rows * columns * 3) { buffer, count in
+      for row in 0..<rows {
         let line = UnsafeRawPointer(bytes + row * stride)
-        for column in 0..<width {
+        for column in 0..<columns {
           let pixel = line.load(fromByteOffset: column * 4, as: UInt32.self)
           buffer[count] = UInt8(pixel >> 16 & 255)
           buffer[count + 1] = UInt8(pixel >> 8 & 255)

@@ -57,8 +57,8 @@ public struct TargetSelection: Sendable {
 }
 
 /// Patterns in which `*` stands for any text and `?` for one character.
-enum Glob {
-  static func matches(_ pattern: String, _ text: String) -> Bool {
+public enum Glob {
+  public static func matches(_ pattern: String, _ text: String) -> Bool {
     let pattern = Array(pattern.unicodeScalars)
     let text = Array(text.unicodeScalars)
     var at = 0

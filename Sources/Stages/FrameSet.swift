@@ -59,4 +59,13 @@ struct FrameSet {
       return first..<first + length
     }
   }
+
+  /// The frames around one that nothing stands between: the run without freezes that it lies in, or
+  /// what lies between two runs.
+  func run(of frame: Int) -> Range<Int> {
+    if let own = segments.first(where: { $0.contains(frame) }) { return own }
+    let start = segments.lazy.map(\.upperBound).filter { $0 <= frame }.max() ?? 0
+    let end = segments.lazy.map(\.lowerBound).filter { $0 > frame }.min() ?? count
+    return start..<end
+  }
 }

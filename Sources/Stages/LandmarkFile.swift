@@ -43,13 +43,15 @@ enum LandmarkFile {
 
   /// Appends a line for each landmark.
   static func append(_ landmarks: [Landmark], to text: inout String) {
-    for landmark in landmarks {
-      text += "\(landmark.frame),\(landmark.time),\(landmark.row),\(landmark.column),"
-      text += "\(landmark.grid[0]),\(landmark.grid[1]),\(landmark.y),\(landmark.x),"
-      text +=
-        "\(landmark.saliency),\(landmark.sourceFrame),\(landmark.sourceX),\(landmark.sourceY),"
-      text += "\(landmark.sourceSize[0]),\(landmark.sourceSize[1])\n"
-    }
+    for landmark in landmarks { text += line(landmark) + "\n" }
+  }
+
+  /// The cells of a landmark, without an end of line.
+  static func line(_ landmark: Landmark) -> String {
+    var text = "\(landmark.frame),\(landmark.time),\(landmark.row),\(landmark.column),"
+    text += "\(landmark.grid[0]),\(landmark.grid[1]),\(landmark.y),\(landmark.x),"
+    text += "\(landmark.saliency),\(landmark.sourceFrame),\(landmark.sourceX),\(landmark.sourceY),"
+    return text + "\(landmark.sourceSize[0]),\(landmark.sourceSize[1])"
   }
 
   /// - Throws: `StageFailure` naming the file, the line and the column

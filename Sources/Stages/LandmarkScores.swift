@@ -37,7 +37,7 @@ struct LandmarkComparison {
       frameCount += 1
       var isFound = [Bool](repeating: false, count: structures.count)
       for landmark in own {
-        let distances = structures.map { LandmarkComparison.distance(landmark, $0) }
+        let distances = structures.map { $0.distance(to: landmark) }
         for (index, distance) in distances.enumerated() where distance <= within {
           isFound[index] = true
         }
@@ -54,12 +54,14 @@ struct LandmarkComparison {
       }
     }
   }
+}
 
-  private static func distance(_ landmark: Landmark, _ structure: TruthFile.Structure) -> Double {
+extension TruthFile.Structure {
+  /// On the screen, in shares of the long axis of the anatomy that the frame shows.
+  func distance(to landmark: Landmark) -> Double {
     let aspect = Double(landmark.sourceSize[1]) / Double(landmark.sourceSize[0])
-    let place = SIMD2(
-      (landmark.sourceX - structure.x) * aspect, landmark.sourceY - structure.y)
-    return (place * place).sum().squareRoot() / structure.longAxis
+    let place = SIMD2((landmark.sourceX - x) * aspect, landmark.sourceY - y)
+    return (place * place).sum().squareRoot() / longAxis
   }
 }
 

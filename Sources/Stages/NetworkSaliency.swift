@@ -9,22 +9,13 @@ struct NetworkSaliency {
   let weights: String?
   let precision: Precision
   /// Which copies of a frame have their maps averaged.
-  let average: Average
-
-  enum Average: String, CaseIterable {
-    case none
-    case mirrored
-    case flips
-  }
+  let average: Flip.Average
 
   init(options: inout OptionReader) throws(Diagnostic) {
     weights = try options.filesIfGiven(
       "weights", help: "with vam, a safetensors file instead of the input 'model'")
     precision = try options.precision(default: .float32)
-    average = try options.choice(
-      "average", default: Average.none,
-      help: "with vam, the mean of maps: mirrored, of the frame and its mirror image from left to "
-        + "right; flips, of these two and both upside down")
+    average = try options.average(of: "with vam, the mean of maps")
   }
 
   /// Loads the model that the input or the option names.
@@ -106,56 +97,8 @@ struct NetworkMapping {
   private func maps(
     of indexes: [Int], in set: FrameSet, by predictor: SaliencyPredictor
   ) throws -> [Float] {
-    let (cells, size) = (grid[0] * grid[1], [set.height, set.width])
-    let logits = try predictor.logits(of: indexes.count * flips.count) { number, body in
-      let flip = flips[number % flips.count]
-      set.frames.withRow(indexes[number / flips.count]) { pixels in
-        guard flip != .none else { return body(pixels) }
-        flip.applied(to: pixels, size: size).withUnsafeBufferPointer(body)
-      }
-    }
-    guard flips.count > 1 else { return try attentionMaps(logits.flatMap(\.self), cells: cells) }
-    return try stride(from: 0, to: logits.count, by: flips.count).flatMap { start in
-      var sum = [Float](repeating: 0, count: cells)
-      for (flip, logits) in zip(flips, logits[start..<start + flips.count]) {
-        let map = try attentionMaps(logits, cells: cells)
-        let own = map.withUnsafeBufferPointer { flip.applied(to: $0, size: grid) }
-        for cell in sum.indices { sum[cell] += own[cell] }
-      }
-      return sum.map { $0 / Float(flips.count) }
-    }
-  }
-}
-
-/// A mirror image of a picture or a map; twice the same is the picture again.
-struct Flip: Hashable {
-  var isMirrored: Bool
-  var isUpsideDown: Bool
-
-  static let none = Flip(isMirrored: false, isUpsideDown: false)
-
-  static func of(_ average: NetworkSaliency.Average) -> [Flip] {
-    let mirrored = Flip(isMirrored: true, isUpsideDown: false)
-    return switch average {
-    case .none: [.none]
-    case .mirrored: [.none, mirrored]
-    case .flips:
-      [
-        .none, mirrored, Flip(isMirrored: false, isUpsideDown: true),
-        Flip(isMirrored: true, isUpsideDown: true),
-      ]
-    }
-  }
-
-  /// - Parameters:
-  ///   - values: `[height, width]`
-  ///   - size: [height, width]
-  func applied<Value>(to values: UnsafeBufferPointer<Value>, size: [Int]) -> [Value] {
-    let (height, width) = (size[0], size[1])
-    return (0..<height).flatMap { row in
-      let start = (isUpsideDown ? height - 1 - row : row) * width
-      return isMirrored
-        ? values[start..<start + width].reversed() : Array(values[start..<start + width])
-    }
+    try predictor.maps(of: indexes.count, averaging: flips) { number, body in
+      set.frames.withRow(indexes[number], body)
+    }.flatMap(\.self)
   }
 }

@@ -146,17 +146,21 @@ struct Legend {
   }
 
   static let lineHeight = 22.0
-  private static let style = TextStyle(size: 12, colour: OverlayPainter.dim)
+  private let style: TextStyle
   private static let sampleGap = 7.0
   private static let entryGap = 22.0
   /// Where each entry's sample begins, relative to the legend.
   private var places: [(entry: Entry, x: Double, line: Int)] = []
   private(set) var lines = 0
 
-  init(_ entries: [Entry], width: Double, measuredBy canvas: Canvas) {
+  init(
+    _ entries: [Entry], width: Double, ink: Colour = OverlayPainter.dim,
+    measuredBy canvas: Canvas
+  ) {
+    style = TextStyle(size: 12, colour: ink)
     var x = 0.0
     for entry in entries {
-      let length = entry.width + Legend.sampleGap + canvas.width(of: entry.text, Legend.style)
+      let length = entry.width + Legend.sampleGap + canvas.width(of: entry.text, style)
       if lines == 0 || x + length > width {
         lines += 1
         x = 0
@@ -174,7 +178,7 @@ struct Legend {
       let sample = Rectangle(x: corner.x + x, y: middle - 4, width: entry.width, height: 8)
       entry.draw(canvas, sample)
       canvas.text(
-        entry.text, at: Point(x: sample.maxX + Legend.sampleGap, y: middle + 4), Legend.style)
+        entry.text, at: Point(x: sample.maxX + Legend.sampleGap, y: middle + 4), style)
     }
   }
 }

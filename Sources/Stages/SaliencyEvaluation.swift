@@ -17,17 +17,14 @@ struct SaliencyEvaluation {
     targets = try held.samples.map { try target.map(of: $0.points) }
   }
 
-  private func logits() throws -> [[Float]] {
-    try predictor.logits(of: held.samples.count) { index, body in
-      held.withPixels(of: held.samples[index], body)
-    }
-  }
-
   /// The mean loss, KL(S* || S), with the weights as they are now.
   func loss() throws -> Double {
     try predictor.refresh()
     let cells = predictor.grid[0] * predictor.grid[1]
-    return try zip(logits(), targets).reduce(0) { sum, pair in
+    let logits = try predictor.logits(of: held.samples.count) { index, body in
+      held.withPixels(of: held.samples[index], body)
+    }
+    return try zip(logits, targets).reduce(0) { sum, pair in
       try sum + mapDivergence(pair.0, targets: pair.1, cells: cells).value
     } / Double(held.samples.count)
   }
@@ -35,17 +32,19 @@ struct SaliencyEvaluation {
   /// The five scores of the model, under their names, and of the two baselines, as `static.kld` and
   /// `spectral_residual.kld`: means over all frames.
   ///
-  /// - Parameter training: whose mean map is the static baseline: where viewers look whatever there is
-  ///   to see
-  func scores(against training: GazeSamples) throws -> [Scores.Metric] {
+  /// - Parameters:
+  ///   - flips: of each frame, over which the model's maps are averaged
+  ///   - training: whose mean map is the static baseline: where viewers look whatever there is to see
+  func scores(averaging flips: [Flip], against training: GazeSamples) throws -> [Scores.Metric] {
     try predictor.refresh()
     let mean = try mean(of: training)
     let grid = predictor.grid
-    let maps = try attentionMaps(logits().flatMap(\.self), cells: grid[0] * grid[1])
+    let maps = try predictor.maps(of: held.samples.count, averaging: flips) { index, body in
+      held.withPixels(of: held.samples[index], body)
+    }
     let residual = SpectralResidual(height: held.size[0], width: held.size[1], grid: grid)
-    let cells = grid[0] * grid[1]
     let named: [(String, (Int) -> [Float])] = [
-      ("", { Array(maps[$0 * cells..<($0 + 1) * cells]) }),
+      ("", { maps[$0] }),
       ("static.", { _ in mean }),
       (
         "spectral_residual.",

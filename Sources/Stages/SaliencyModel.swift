@@ -100,7 +100,8 @@ final class SaliencyPredictor {
   private let program: Program
   private let frames: Tensor
   private let logits: Tensor
-  private let size: [Int]
+  /// [height, width] of the frames, in pixels.
+  let size: [Int]
   private let batch: Int
   /// [height, width] of the maps, in cells.
   let grid: [Int]

@@ -16,7 +16,7 @@ struct SaliencyTrainStage: Stage {
   }
 
   static let kind = "saliency_train"
-  static let version = 2
+  static let version = 3
   static let summary = "Trains a network to predict where a viewer looks"
   static let frames = Input(
     "frames", "frames", many: true, help: "frames u8 [T, H, W], all of one size")
@@ -53,6 +53,7 @@ struct SaliencyTrainStage: Stage {
   private let threads: Int
   private let precision: Precision
   private let validation: Double
+  private let average: Flip.Average
   private let checkpointEvery: Int
   private let weights: String?
 
@@ -96,6 +97,7 @@ struct SaliencyTrainStage: Stage {
     validation = try options.number(
       "validation", from: 0.01, to: 0.9, default: 0.25,
       help: "share of the groups that are held out, at least one")
+    average = try options.average(of: "the maps that are scored, as those that 'saliency' predicts")
     checkpointEvery = try options.integer(
       "checkpoint_every", in: 1..., default: 50, unit: "steps",
       help: "from one checkpoint to the next")
@@ -129,7 +131,7 @@ struct SaliencyTrainStage: Stage {
         trainer, steps: self.epochs * batches.stepsPerEpoch, judge: judge, in: context)
     }
     try write(epochs, to: context.path(SaliencyTrainStage.curves))
-    let metrics = try judge.scores(against: training)
+    let metrics = try judge.scores(averaging: Flip.of(average), against: training)
     context.log(comparison(of: metrics))
     try Scores(metrics).write(to: SaliencyTrainStage.scores, in: context)
     try model.save(to: context.path(SaliencyTrainStage.model), options: description)

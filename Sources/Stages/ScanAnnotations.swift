@@ -166,8 +166,8 @@ struct ScanAnnotations {
     }
   }
 
-  private static func check(
-    _ landmarks: [Landmark], _ path: String, against set: FrameSet, _ maps: MapSet?
+  static func check(
+    _ landmarks: [Landmark], _ path: String, against set: FrameSet, _ maps: MapSet? = nil
   ) throws {
     for (number, landmark) in landmarks.enumerated() {
       let name = "landmark \(number) of '\(path)'"

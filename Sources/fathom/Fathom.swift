@@ -17,7 +17,7 @@ struct Fathom: AsyncParsableCommand {
       CommandGroup(name: "Run:", subcommands: [Init.self, Run.self, PlanVerb.self, Status.self]),
       CommandGroup(
         name: "Ask:",
-        subcommands: [Why.self, Dag.self, Log.self, Show.self, Diff.self, SQL.self]),
+        subcommands: [Why.self, Dag.self, Log.self, Show.self, Diff.self, Metrics.self, SQL.self]),
       CommandGroup(name: "Check:", subcommands: [Validate.self, SchemaVerb.self, Completion.self]),
     ])
 

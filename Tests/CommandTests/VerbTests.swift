@@ -59,7 +59,8 @@ struct VerbTests {
     "--json prints one document with a schema version",
     arguments: [
       ["plan"], ["status"], ["why", "kmeans"], ["dag"], ["dag", "--instances"], ["log"], ["show"],
-      ["show", "1"], ["show", "kmeans"], ["diff", "1", "2"], ["diff", "1"], ["validate"],
+      ["show", "1"], ["show", "kmeans"], ["diff", "1", "2"], ["diff", "1"],
+      ["metrics"], ["metrics", "diff", "1"], ["validate"],
       ["run", "-n"],
       ["completion", "bash"],
     ])
@@ -191,6 +192,45 @@ struct VerbTests {
     ] {
       #expect(text.contains(part), "\(part)\n\(text)")
     }
+  }
+
+  @Test("metrics shows a table for each stage, and only what was asked for")
+  func metrics() async throws {
+    let text = try await bench.fathom("metrics").output
+    let lines = text.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
+    #expect(lines.first == ["run", "2"])
+    #expect(lines.contains { $0.prefix(2) == ["kmeans", "inertia"] })
+    #expect(lines.contains { $0.first == "metrics" && $0.contains("silhouette") })
+    let document = try await bench.fathom(
+      "metrics", "show", "1", "--name", "compact*", "--instance", "metrics", "--json"
+    ).json
+    #expect(document["run"] == 1)
+    let found = document["metrics"]?.elements ?? []
+    let names = found.compactMap { metric in metric["name"]?.text }
+    #expect(names == ["compactness", "compactness_scale_free"])
+    #expect(found.allSatisfy { $0["direction"] == "lower" && $0["instance"] == "metrics" })
+    let none = try await bench.fathom("metrics", "show", "--name", "colour")
+    #expect(none.output == "run 2 has no such metrics\n")
+  }
+
+  @Test("metrics diff says which value became better")
+  func metricsDiff() async throws {
+    let document = try await bench.fathom(
+      "metrics", "diff", "1", "2", "--name", "compactness", "--json"
+    ).json
+    let change = try #require(document["changes"]?.elements.first)
+    guard case .number(let old)? = change["old"], case .number(let new)? = change["new"] else {
+      Issue.record("old or new is no number: \(change)")
+      return
+    }
+    let verdict = new < old ? "better" : "worse"
+    #expect(change["verdict"]?.text == verdict)
+    let text = try await bench.fathom("metrics", "diff", "1", "--name", "compactness").output
+    #expect(text.contains(verdict) && text.hasPrefix("run 1 → run 2\n"))
+    let equal = try await bench.fathom("metrics", "diff", "2", "2").output
+    #expect(equal == "the metrics of runs 2 and 2 are equal\n")
+    let missing = try await bench.fathom("metrics", "show", "99")
+    #expect(missing.code == 2 && missing.errors.contains("there is no run '99'"))
   }
 
   @Test("diff names the params, metrics and outputs that differ between two runs")

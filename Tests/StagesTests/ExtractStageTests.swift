@@ -14,12 +14,15 @@ import Testing
     // 8x8 frames on a 2x2 grid: cells are centred at 1.5 and 5.5.
     let frames = bench.scratch.path + "/frames.safetensors"
     let pixels = (0..<128).map { UInt8($0) }
-    try SafetensorsWriter.write([.init("frames", pixels, shape: [2, 8, 8])], to: frames)
-    let lines =
-      "0,0.0,0,0,2,2,0.0,0.0,0.5,0,0.25,0.25,8,8\n1,0.5,1,0,2,2,0.75,0.0,0.25,2,0.25,0.875,8,8\n"
-    let landmarks = try bench.scratch.write(header + lines, to: "landmarks.csv")
+    try SafetensorsWriter.write(
+      [.init("frames", pixels, shape: [2, 8, 8]), .init("times", [0, 0.5], shape: [2])], to: frames)
+    let lines = [
+      "0,0.0,0,0,2,2,0.0,0.0,0.5,0,0.25,0.25,8,8", "1,0.5,1,0,2,2,0.75,0.0,0.25,2,0.25,0.625,8,8",
+    ]
+    let landmarks = try bench.scratch.write(
+      header + lines.joined(separator: "\n") + "\n", to: "landmarks.csv")
     try await bench.run(
-      "extract", options: ["patch": [2, 2]],
+      "extract", options: ["features": "pixels", "patch": [2, 2]],
       inputs: ["frames": .one(path: frames), "landmarks": .one(path: landmarks)])
     let file = try SafetensorsFile(path: bench.path("features") + "/features.safetensors")
     let features = try file.tensor("features", of: Float.self, rank: 2)
@@ -34,7 +37,9 @@ import Testing
       }
     }
     let index = try String(contentsOfFile: bench.path("features") + "/index.csv", encoding: .utf8)
-    #expect(index == header + lines)
+    #expect(
+      index == "scan," + header.dropLast() + ",structure,class\n"
+        + lines.map { ",\($0),,\n" }.joined())
   }
 
   @Test("no landmarks give no rows of the right length")
@@ -42,7 +47,7 @@ import Testing
     let bench = try AnalysisBench()
     let landmarks = try bench.scratch.write(header, to: "landmarks.csv")
     try await bench.run(
-      "extract",
+      "extract", options: ["features": "pixels"],
       inputs: [
         "frames": .one(path: try bench.frames(count: 1)), "landmarks": .one(path: landmarks),
       ])
@@ -53,10 +58,12 @@ import Testing
   @Test(
     "bad landmarks are errors that say which and why",
     arguments: [
-      ("5,0.0,0,0,2,2,0,0,1,5,0,0,8,8", "is in frame 5"),
+      ("5,0.0,0,0,2,2,0,0,1,5,0,0,8,8", "is for frame 5; "),
       ("0,0.0,2,0,2,2,0,0,1,0,0,0,8,8", "line 2: row is '2'; the grid has 2"),
       ("0,0.0,-1,0,2,2,0,0,1,0,0,0,8,8", "row is '-1'; expected a whole number from 0 on"),
       ("0,0.0,0,0,-2,2,0,0,1,0,0,0,8,8", "grid_height is '-2'; expected a whole number from 1"),
+      ("0,0.0,0,0,2,2,0,0,1,0,0.5,0.25,8,8", "is at (0.5, 0.25) of the video's picture"),
+      ("1,0.5,0,0,2,2,0,0,1,0,0.25,0.25,8,8", "is for frame 1 at 0.5 s"),
       ("x,0.0,0,0,2,2,0,0,1,0,0,0,8,8", "line 2: frame is 'x'; expected a whole number from 0 on"),
       ("0,nan,0,0,2,2,0,0,1,0,0,0,8,8", "line 2: time is 'nan'; expected a finite number"),
       ("0,0.0,0,0,2,2,0,0,1", "line 2: has 9 cells; the header has 14"),
@@ -67,7 +74,8 @@ import Testing
     let frames = try bench.frames(count: 2)
     await #expect {
       try await bench.run(
-        "extract", inputs: ["frames": .one(path: frames), "landmarks": .one(path: landmarks)])
+        "extract", options: ["features": "pixels"],
+        inputs: ["frames": .one(path: frames), "landmarks": .one(path: landmarks)])
     } throws: { "\($0)".contains(problem) && "\($0)".contains(landmarks) }
   }
 }

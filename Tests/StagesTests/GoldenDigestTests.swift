@@ -150,8 +150,11 @@ struct GoldenDigestTests {
       ], keeping: ["scores", "table"])
     let features = try await run(
       "extract", ["features": "pixels", "patch": [8, 8]],
-      ["frames": .one(path: frames), "landmarks": .one(path: landmarks["landmarks"] ?? "")],
-      keeping: ["features"])
+      [
+        "frames": .one(path: frames), "landmarks": .one(path: landmarks["landmarks"] ?? ""),
+        "truth": .one(path: truth),
+        "labels": .one(path: try bench.scratch.write("label\tgroup\nFemur\tp1\n", to: "label.tsv")),
+      ], keeping: ["features"])
     let collection = try bench.many("item", [("a", features["features"] ?? "")])
     let clustered = try await run(
       "kmeans", ["clusters": 2], ["features": collection], keeping: ["clusters", "scores"])

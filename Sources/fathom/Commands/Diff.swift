@@ -20,14 +20,7 @@ struct Diff: ParsableCommand {
   func run() throws {
     try common.begin()
     let database = try Session().readDatabase()
-    func find(_ text: String) throws -> RecordedRun {
-      guard let run = try database.findRun(text) else {
-        throw UsageError("there is no run '\(text)'; see 'fathom log'")
-      }
-      return run
-    }
-    let old = try find(before)
-    let new = try find(after)
+    let (old, new) = (try database.namedRun(before), try database.namedRun(after))
     let comparison = RunComparison(
       old: try database.details(ofRun: old.id), new: try database.details(ofRun: new.id))
     if common.json {

@@ -35,10 +35,7 @@ struct Show: ParsableCommand {
     }
     let database = try session.readDatabase()
     if subject == "latest" || subject.allSatisfy(\.isNumber) {
-      guard let run = try database.findRun(subject) else {
-        throw UsageError("there is no run '\(subject)'; see 'fathom log'")
-      }
-      try show(run, database)
+      try show(database.namedRun(subject), database)
       return
     }
     guard let job = try database.newestJob(of: subject, executed: false) else {
