@@ -5,9 +5,9 @@ internal import Synchronization
 ///
 /// Plans are estimated, not measured, and run in the calling thread: how the work is done, and so
 /// the bytes, depend neither on time nor on threads.
-final class FourierPlan: @unchecked Sendable {  // A plan does not change; running one is thread-safe.
+final class FourierPlan: @unchecked Sendable {  // A plan does not change.
   private let plan: OpaquePointer
-  /// Only running a plan is thread-safe.
+  /// Running a plan is thread-safe, making one is not.
   private static let planning = Mutex(())
   private static let flags: UInt32 = 1 << 6 | 1 << 0  // FFTW_ESTIMATE | FFTW_DESTROY_INPUT
 
