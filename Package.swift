@@ -38,6 +38,7 @@ let package = Package(
       providers: [.apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev"])]),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CFFTW", pkgConfig: "fftw3f", providers: [.apt(["libfftw3-dev"])]),
     .systemLibrary(
       name: "CCairo", pkgConfig: "cairo cairo-ft freetype2", providers: [.apt(["libcairo2-dev"])]),
 
@@ -64,7 +65,8 @@ let package = Package(
     // The heavy side: what a job links.
     // Its loops run over every element of a data set: fast in every build.
     .target(name: "CAnalysis", cSettings: [.unsafeFlags(["-O3", "-fno-math-errno"])]),
-    .target(name: "Analysis", dependencies: ["CAnalysis", "COpenBLAS"], swiftSettings: swift),
+    .target(
+      name: "Analysis", dependencies: ["CAnalysis", "COpenBLAS", "CFFTW"], swiftSettings: swift),
     .target(name: "Video", dependencies: ["CLibAV"], swiftSettings: swift),
     .target(
       name: "CDCMTK",

@@ -8,7 +8,7 @@ import Foundation
 
 let cases: [String: @Sendable ([String]) throws -> Void] = [
   "kmeans": stepKMeans, "silhouette_squared": silhouetteSquared,
-  "silhouette_euclidean": silhouetteEuclidean,
+  "silhouette_euclidean": silhouetteEuclidean, "tsne": stepTSNE,
 ]
 
 func fail(_ message: String) -> Never {

@@ -13,7 +13,7 @@ struct KMeansDataSets: Decodable {
   }
 
   /// SplitMix64 of seed · 2^32 + 1, + 2 and so on: multiples of 2^-24 in [0, 1).
-  private static func uniform(_ seed: Int, _ count: Int) -> [Double] {
+  static func uniform(_ seed: Int, _ count: Int) -> [Double] {
     (0..<count).map { index in
       var z = (UInt64(seed) << 32 + UInt64(index) + 1) &* 0x9E37_79B9_7F4A_7C15
       z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9

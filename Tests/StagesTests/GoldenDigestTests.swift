@@ -163,6 +163,10 @@ struct GoldenDigestTests {
       ["features": collection, "clusters": .one(path: clustered["clusters"] ?? "")],
       keeping: ["scores"])
     _ = try await run(
+      "tsne", ["perplexity": 1, "iterations": 100],
+      ["features": collection, "clusters": .one(path: clustered["clusters"] ?? "")],
+      keeping: ["embedding", "scores"])
+    _ = try await run(
       "table", ["columns": ["silhouette", "compactness"]],
       ["scores": .one(path: scored["scores"] ?? "")],
       keeping: ["csv", "markdown", "latex", "cells"])

@@ -33,10 +33,16 @@ def data_set(number):
     return points.astype(np.float32), clusters
 
 
-inertias = []
-for number in range(20):
-    points, clusters = data_set(number)
-    model = sklearn.cluster.KMeans(clusters, n_init=10, random_state=number)
-    inertias.append(model.fit(points.astype(np.float64)).inertia_)
-path = pathlib.Path(__file__).with_name("kmeans.json")
-path.write_text(json.dumps({"sklearn": sklearn.__version__, "inertias": inertias}, indent=1) + "\n")
+def main():
+    inertias = []
+    for number in range(20):
+        points, clusters = data_set(number)
+        model = sklearn.cluster.KMeans(clusters, n_init=10, random_state=number)
+        inertias.append(model.fit(points.astype(np.float64)).inertia_)
+    path = pathlib.Path(__file__).with_name("kmeans.json")
+    result = {"sklearn": sklearn.__version__, "inertias": inertias}
+    path.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
