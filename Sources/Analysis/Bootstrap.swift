@@ -11,17 +11,30 @@ public func bootstrapInterval(
   items: Int, resamples: Int, level: Double, using random: inout some RandomNumberGenerator,
   _ statistic: ([Int]) -> Double?
 ) -> ClosedRange<Double>? {
+  guard
+    let draws = bootstrapDraws(items: items, resamples: resamples, using: &random)
+  else { return nil }
+  return percentileInterval(draws.map(statistic), level: level)
+}
+
+/// How often each item was drawn, of every resample `[resamples, items]`; `nil` of one item.
+public func bootstrapDraws(
+  items: Int, resamples: Int, using random: inout some RandomNumberGenerator
+) -> [[Int]]? {
   precondition(items > 0 && resamples > 0, "\(resamples) resamples of \(items) items")
   guard items > 1 else { return nil }
-  var values: [Double] = []
-  for _ in 0..<resamples {
+  return (0..<resamples).map { _ in
     var counts = [Int](repeating: 0, count: items)
     for _ in 0..<items { counts[Int.random(in: 0..<items, using: &random)] += 1 }
-    if let value = statistic(counts) { values.append(value) }
+    return counts
   }
-  guard !values.isEmpty else { return nil }
-  values.sort()
-  return quantile((1 - level) / 2, of: values)...quantile((1 + level) / 2, of: values)
+}
+
+/// The middle `level` of the values that are defined; `nil` of none.
+public func percentileInterval(_ values: [Double?], level: Double) -> ClosedRange<Double>? {
+  let sorted = values.compactMap { $0 }.sorted()
+  guard !sorted.isEmpty else { return nil }
+  return quantile((1 - level) / 2, of: sorted)...quantile((1 + level) / 2, of: sorted)
 }
 
 /// The quantile of ascending values, with linear interpolation between the two nearest.

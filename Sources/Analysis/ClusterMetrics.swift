@@ -1,6 +1,6 @@
 internal import Foundation
 
-extension Partition {
+extension ClusterMoments {
   /// D_C = Σ w_k W_k / τ: the mean squared distance of the points to their centroids. Lower is
   /// better. With τ = `totalVariance` it does not depend on the scale of the features.
   ///

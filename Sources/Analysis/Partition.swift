@@ -2,7 +2,7 @@
 ///
 /// Sums are Float64 and made of centred values. Source: the notation of Zhang et al., equations
 /// 1-3.
-public struct Partition: Sendable {
+public struct Partition: ClusterMoments {
   /// `[n, d]`, as given.
   public let points: Matrix<Float>
   /// The cluster of each point `[n]`.
@@ -128,26 +128,4 @@ public struct Partition: Sendable {
   }
 
   public var count: Int { points.rows }
-
-  /// w_k = n_k / n.
-  public func weight(_ cluster: Int) -> Double { Double(sizes[cluster]) / Double(count) }
-
-  /// T = mean ‖x − x̄‖² = Σ w_k (W_k + δ_k): the scale of the features.
-  public var totalVariance: Double {
-    (0..<clusters).reduce(0) { $0 + weight($1) * (within[$1] + between[$1]) }
-  }
-
-  /// n Σ w_k W_k: the sum of squared distances to the centroids.
-  public var inertia: Double {
-    (0..<clusters).reduce(0) { $0 + Double(sizes[$1]) * within[$1] }
-  }
-
-  /// The clusters by size, the largest first; ties by centroid, in lexicographic order.
-  public var bySize: [Int] {
-    (0..<clusters).sorted { a, b in
-      sizes[a] != sizes[b]
-        ? sizes[a] > sizes[b]
-        : centroids[row: a].lexicographicallyPrecedes(centroids[row: b])
-    }
-  }
 }

@@ -7,10 +7,19 @@ internal import StageKit
 /// Every value stands under a name of its own beside what decided it: `tau`, `base`, `normalise`,
 /// `clusters`, `n`, and `scale`, the mean squared distance of the rows to their mean. Rows are
 /// scaled as they were for clustering.
-/// Source: Zhang et al., equations 1 to 3; Rousseeuw (1987).
+///
+/// `low` and `high` bound the percentile interval of a bootstrap over scans, the last column of the
+/// features' keys: rows of one scan are not independent. Rows keep their clusters. Silhouettes are
+/// means of the values that rows have among all scans; centroids and all that is made of them are
+/// computed anew, but for the mean radii of Davies-Bouldin, which stay those about the centroids of
+/// all scans. The base stays the same cluster; draws without it do not count.
+///
+/// Where `index.csv` of the features has the columns `class` or `structure`: `nmi` and `ari` of the
+/// clusters against the class, `nmi_structure` and `ari_structure`, over rows where it is known.
+/// Source: Zhang et al., equations 1 to 3; Rousseeuw (1987); Efron & Tibshirani (1993).
 struct MetricsStage: Stage {
   static let kind = "metrics"
-  static let version = 1
+  static let version = 2
   static let summary = "Measures how well features cluster"
   static let features = Input(
     "features", "features", many: true, help: "the features that were clustered, f32 [n, d]")
@@ -18,6 +27,8 @@ struct MetricsStage: Stage {
   static let scores = Output("scores", "scores", help: "JSON: every metric under its own name")
   static let inputs = [features, clusters]
   static let outputs = [scores]
+
+  static let level = 0.95
 
   enum Silhouette: String, CaseIterable {
     case all
@@ -28,6 +39,8 @@ struct MetricsStage: Stage {
   let silhouette: Silhouette
   let tau: Double
   let base: Int?
+  let resamples: Int
+  let seed: Int
 
   init(options: inout OptionReader) throws(Diagnostic) {
     silhouette = try options.choice(
@@ -38,6 +51,9 @@ struct MetricsStage: Stage {
       help: "the scaling factor of compactness and uniqueness")
     base = try options.integerIfGiven(
       "base", in: 0..., help: "the base cluster of uniqueness; the largest unless given")
+    resamples = try options.integer(
+      "resamples", in: 1...100_000, default: 1000, help: "of the bootstrap over scans")
+    seed = try options.integer("seed", in: 0..., default: 0, help: "of the bootstrap")
   }
 
   func run(in context: StageContext) async throws {
@@ -48,7 +64,7 @@ struct MetricsStage: Stage {
     do {
       partition = try Partition(
         features.points(clusters.normalisation), labels: clusters.labels,
-        clusters: clusters.centroids.rows)
+        clusters: clusters.centroids.rows, threads: context.cpus)
     } catch {
       throw StageFailure("clusters '\(folder)': \(error)")
     }
@@ -59,42 +75,89 @@ struct MetricsStage: Stage {
     if partition.clusters == 1 {
       context.log("one cluster only: silhouettes and the Davies-Bouldin index are not defined")
     }
-    var metrics = silhouettes(of: partition, in: context)
+    let scans = Scans(features)
+    var random = CounterRandom(
+      seed: seed, kind: MetricsStage.kind, item: context.item ?? "", purpose: "bootstrap")
+    let draws =
+      bootstrapDraws(items: max(scans.count, 1), resamples: resamples, using: &random) ?? []
+    var metrics = silhouettes(of: partition, scans, draws, in: context)
+    let normalisation = clusters.normalisation
+    let unit = normalisation == .l2 ? "1" : "feature²"
+    var ofClusters = clusterMetrics(of: partition, base: base, unit: unit)
+    let moments = ScanMoments(partition, scans: scans.ofRow, count: scans.count)
+    let drawn = mapChunks(of: draws.count, size: 16, threads: context.cpus) { chunk in
+      chunk.map { draw -> [Double?] in
+        guard let (moments, kept) = moments.drawn(draws[draw]),
+          let base = kept.firstIndex(of: base)
+        else { return [] }
+        return clusterMetrics(of: moments, base: base, unit: unit).map(\.finiteValue)
+      }
+    }.flatMap { $0 }.filter { !$0.isEmpty }
+    for index in ofClusters.indices {
+      ofClusters[index].attributes = interval(drawn.map { $0[index] })
+    }
+    metrics += ofClusters
+    metrics += try agreement(of: partition, features, scans, draws, in: context)
     let scale = partition.totalVariance
-    let square = clusters.normalisation == .l2 ? "1" : "feature²"
-    metrics += [
-      .init(
-        name: "compactness", value: partition.compactness(tau: tau), unit: square,
-        direction: .lower),
-      .init(
-        name: "compactness_scale_free",
-        value: partition.compactness(tau: scale), direction: .lower),
-    ]
-    metrics += uniqueness(of: partition, base: base)
-    metrics += [
-      .init(name: "inertia", value: partition.inertia, unit: square, direction: .lower),
-      .init(name: "davies_bouldin", value: partition.daviesBouldin, direction: .lower),
-      .init(name: "calinski_harabasz", value: partition.calinskiHarabasz, direction: .higher),
-    ]
     for index in metrics.indices {
-      // The scale-free forms take the features' own scale for tau; see `Partition`.
+      // The scale-free forms take the features' own scale for tau; see `ClusterMoments`.
       let name = metrics[index].name
       let tau = name == "compactness_scale_free" ? scale : name.hasSuffix("_scale_free") ? 1 : tau
-      metrics[index].attributes = [
-        .init("tau", .number(tau)), .init("base", .integer(base)),
-        .init("normalise", .string(clusters.normalisation.rawValue)),
-        .init("clusters", .integer(partition.clusters)), .init("n", .integer(partition.count)),
-        .init("scale", .number(scale)),
-      ]
+      metrics[index].attributes =
+        [
+          .init("tau", .number(tau)), .init("base", .integer(base)),
+          .init("normalise", .string(normalisation.rawValue)),
+          .init("clusters", .integer(partition.clusters)), .init("n", .integer(partition.count)),
+          .init("scale", .number(scale)),
+        ] + metrics[index].attributes + [.init("scans", .integer(scans.count))]
     }
     try Scores(metrics).write(to: MetricsStage.scores, in: context)
   }
 
-  private func silhouettes(of partition: Partition, in context: StageContext) -> [Scores.Metric] {
+  /// Which scan each row is of: the last column of its key.
+  private struct Scans {
+    var ofRow: [Int]
+    var count: Int
+
+    init(_ features: FeatureSet) {
+      var numbers: [String: Int] = [:]
+      ofRow = features.places.map { place in
+        let name = place.key.last ?? ""
+        let number = numbers[name] ?? numbers.count
+        numbers[name] = number
+        return number
+      }
+      count = numbers.count
+    }
+  }
+
+  private func interval(_ values: [Double?]) -> [Value.Pair] {
+    let interval = percentileInterval(values, level: MetricsStage.level)
+    return [
+      .init("low", interval.map { .number($0.lowerBound) } ?? .null),
+      .init("high", interval.map { .number($0.upperBound) } ?? .null),
+      .init("level", .number(MetricsStage.level)), .init("resamples", .integer(resamples)),
+    ]
+  }
+
+  private func silhouettes(
+    of partition: Partition, _ scans: Scans, _ draws: [[Int]], in context: StageContext
+  ) -> [Scores.Metric] {
     func metric(_ name: String, _ own: MeanDistances, _ others: MeanDistances) -> Scores.Metric {
       let values = Analysis.silhouettes(partition, own: own, others: others)
+      var sums = [Double](repeating: 0, count: scans.count)
+      var sizes = sums
+      for (scan, value) in zip(scans.ofRow, values ?? []) {
+        sums[scan] += value
+        sizes[scan] += 1
+      }
+      func mean(_ counts: [Int]) -> Double? {
+        let size = zip(counts, sizes).reduce(0) { $0 + Double($1.0) * $1.1 }
+        return size > 0 ? zip(counts, sums).reduce(0) { $0 + Double($1.0) * $1.1 } / size : nil
+      }
       return Scores.Metric(
-        name: name, value: values.map { $0.reduce(0, +) / Double($0.count) }, direction: .higher)
+        name: name, value: values.map { $0.reduce(0, +) / Double($0.count) }, direction: .higher,
+        attributes: interval(draws.map(mean)))
     }
     let squared = MeanDistances.squaredEuclidean(partition, threads: context.cpus)
     let bySquares = metric("silhouette_sqeuclidean", squared, squared)
@@ -109,7 +172,24 @@ struct MetricsStage: Stage {
     ]
   }
 
-  private func uniqueness(of partition: Partition, base: Int) -> [Scores.Metric] {
+  /// Metrics that are made of means and variances of clusters, in an order that is always the same.
+  private func clusterMetrics(
+    of moments: some ClusterMoments, base: Int, unit: String
+  ) -> [Scores.Metric] {
+    [
+      .init(
+        name: "compactness", value: moments.compactness(tau: tau), unit: unit, direction: .lower),
+      .init(
+        name: "compactness_scale_free",
+        value: moments.compactness(tau: moments.totalVariance), direction: .lower),
+    ] + uniqueness(of: moments, base: base) + [
+      .init(name: "inertia", value: moments.inertia, unit: unit, direction: .lower),
+      .init(name: "davies_bouldin", value: moments.daviesBouldin, direction: .lower),
+      .init(name: "calinski_harabasz", value: moments.calinskiHarabasz, direction: .higher),
+    ]
+  }
+
+  private func uniqueness(of partition: some ClusterMoments, base: Int) -> [Scores.Metric] {
     let overBases = (0..<partition.clusters).map { partition.logUniqueness(base: $0, tau: tau) }
     let logarithms: [(name: String, value: Double)] = [
       ("uniqueness", partition.logUniqueness(base: base, tau: tau)),
@@ -123,6 +203,50 @@ struct MetricsStage: Stage {
       [
         Scores.Metric(name: name, value: exp(value), direction: .higher),
         Scores.Metric(name: "log_" + name, value: value, direction: .higher),
+      ]
+    }
+  }
+
+  /// NMI and ARI against each truth whose column the features' index has.
+  private func agreement(
+    of partition: Partition, _ features: FeatureSet, _ scans: Scans, _ draws: [[Int]],
+    in context: StageContext
+  ) throws -> [Scores.Metric] {
+    try [("class", ""), ("structure", "_structure")].flatMap { column, suffix in
+      guard let truth = try features.truth(column, MetricsStage.features, in: context) else {
+        return [Scores.Metric]()
+      }
+      let names = Set(truth.compactMap { $0 }).sorted()
+      let numbers = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })
+      var byScan = Array(
+        repeating: Contingency([], rows: partition.clusters, [], columns: names.count),
+        count: scans.count)
+      var known = 0
+      for (row, name) in truth.enumerated() {
+        guard let name, let number = numbers[name] else { continue }
+        byScan[scans.ofRow[row]].counts[partition.labels[row]][number] += 1
+        known += 1
+      }
+      func table(_ draw: [Int]) -> Contingency {
+        var total = Contingency([], rows: partition.clusters, [], columns: names.count)
+        for (scan, times) in zip(byScan, draw) where times > 0 {
+          for (row, counts) in scan.counts.enumerated() {
+            for (column, count) in counts.enumerated() {
+              total.counts[row][column] += Double(times) * count
+            }
+          }
+        }
+        return total
+      }
+      let whole = table(Array(repeating: 1, count: scans.count))
+      let drawn = draws.map(table)
+      func metric(_ name: String, _ value: (Contingency) -> Double?) -> Scores.Metric {
+        Scores.Metric(
+          name: name + suffix, value: value(whole), direction: .higher,
+          attributes: interval(drawn.map(value)) + [.init("known", .integer(known))])
+      }
+      return [
+        metric("nmi") { $0.normalisedMutualInformation }, metric("ari") { $0.adjustedRand },
       ]
     }
   }

@@ -9,7 +9,8 @@ import Testing
     let a = [0, 0, 0, 1, 1, 1, 2, 2, 2, 2]
     let b = [0, 0, 1, 1, 1, 1, 1, 2, 2, 0]
     let table = Contingency(a, rows: 3, b, columns: 3)
-    #expect(isClose(try #require(table.normalisedMutualInformation), 0.3991502288153317, relative: 1e-12))
+    #expect(
+      isClose(try #require(table.normalisedMutualInformation), 0.3991502288153317, relative: 1e-12))
     #expect(isClose(try #require(table.adjustedRand), 0.1366906474820144, relative: 1e-12))
     let renumbered = Contingency(a.map { 2 - $0 }, rows: 3, b, columns: 3)
     #expect(

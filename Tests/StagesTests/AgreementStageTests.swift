@@ -97,7 +97,8 @@ import Testing
     await expectFailure("'downstream' lacks pace, random of the axis 'method'", [:], downstream)
     await expectFailure("no key of the input 'metrics'", ["rows": "methd"], downstream)
     await expectFailure(
-      "0 metrics 'silhouete'; expected one", ["columns": ["silhouete"], "against": ["compactness"]],
+      "0 metrics 'silhouete'; expected one",
+      ["columns": ["silhouete"], "against": ["compactness"]],
       metrics)
   }
 }
