@@ -163,6 +163,11 @@ struct GoldenDigestTests {
       "table", ["columns": ["silhouette", "compactness"]],
       ["scores": .one(path: scored["scores"] ?? "")],
       keeping: ["csv", "markdown", "latex", "cells"])
+    let compared = try bench.many(
+      "method", [("a", scored["scores"] ?? ""), ("b", scored["scores"] ?? "")])
+    _ = try await run(
+      "agreement", ["columns": ["silhouette"], "against": ["compactness"]],
+      ["metrics": compared, "downstream": compared], keeping: ["scores", "table"])
     // The bytes of the clip are the encoder's; the sheet is ours.
     let overlay = OverlayBench(bench)
     _ = try await run(
