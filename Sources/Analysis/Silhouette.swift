@@ -231,7 +231,7 @@ private struct PairBlocks {
       let squares = terms + rowTerm - 2 * products
       let trusted = squares .> (terms + size) * PairBlocks.cancels
       let roots = squares.squareRoot().replacing(with: -1, where: .!trusted)
-      doubted = doubted .| .!trusted
+      doubted .|= .!trusted
       for lane in 0..<8 { values[first + lane] = roots[lane] }
     }
     var isDoubted = doubted != SIMDMask(repeating: false)

@@ -9,7 +9,7 @@ internal import StageKit
 /// Source: Lloyd (1982); Arthur & Vassilvitskii (2007) for the seeding.
 struct KMeansStage: Stage {
   static let kind = "kmeans"
-  static let version = 1
+  static let version = 2
   static let summary = "Groups feature rows by k-means"
   static let features = Input("features", "features", many: true, help: "features f32 [n, d]")
   static let clusters = Output(

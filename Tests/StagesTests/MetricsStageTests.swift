@@ -130,9 +130,9 @@ import Testing
       for name in [
         "silhouette", "silhouette_sqeuclidean", "compactness", "log_uniqueness", "davies_bouldin",
       ] {
-        guard case .number(let value) = scores[name]?["value"],
-          case .number(let low) = scores[name]?["low"],
-          case .number(let high) = scores[name]?["high"]
+        guard let value = Double(scores[name]?["value"]?.text ?? ""),
+          let low = Double(scores[name]?["low"]?.text ?? ""),
+          let high = Double(scores[name]?["high"]?.text ?? "")
         else {
           Issue.record("\(name) has no interval")
           continue
