@@ -180,6 +180,11 @@ struct GoldenDigestTests {
         "frames": try bench.many("item", [("a", frames)]), "features": collection,
         "clusters": .one(path: clustered["clusters"] ?? ""),
       ], keeping: ["sheets", "data"])
+    let compared = try bench.many(
+      "method", [("a", scored["scores"] ?? ""), ("b", scored["scores"] ?? "")])
+    _ = try await run(
+      "agreement", ["columns": ["silhouette"], "against": ["compactness"]],
+      ["metrics": compared, "downstream": compared], keeping: ["scores", "table"])
     // The bytes of the clip are the encoder's; the sheet is ours.
     let overlay = OverlayBench(bench)
     _ = try await run(

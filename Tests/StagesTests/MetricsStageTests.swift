@@ -106,4 +106,69 @@ import Testing
         "metrics", options: ["base": 2], inputs: ["features": a, "clusters": clusters])
     }
   }
+
+  @Test("intervals come from whole scans: two scans that are equal leave none to chance")
+  func intervals() async throws {
+    let bench = try AnalysisBench()
+    let rows: [[Float]] = [[-3], [-1], [-3], [-1], [9], [11]]
+    let equal = try bench.many(
+      "item",
+      [("a", try bench.features(rows, name: "a")), ("b", try bench.features(rows, name: "b"))])
+    let other = try bench.many(
+      "item",
+      [
+        ("a", try bench.features(rows, name: "c")),
+        ("b", try bench.features([[-5], [0], [8], [14]], name: "d")),
+        ("c", try bench.features([[-2], [12]], name: "e")),
+      ])
+    for (features, isWide) in [(equal, false), (other, true)] {
+      let clusters = try await cluster(bench, features, clusters: 2)
+      try await bench.run(
+        "metrics", options: ["resamples": 200],
+        inputs: ["features": features, "clusters": .one(path: clusters)])
+      let scores = try scores(bench)
+      for name in [
+        "silhouette", "silhouette_sqeuclidean", "compactness", "log_uniqueness", "davies_bouldin",
+      ] {
+        guard let value = Double(scores[name]?["value"]?.text ?? ""),
+          let low = Double(scores[name]?["low"]?.text ?? ""),
+          let high = Double(scores[name]?["high"]?.text ?? "")
+        else {
+          Issue.record("\(name) has no interval")
+          continue
+        }
+        #expect(low <= value + 1e-12 && value <= high + 1e-12, "\(name)")
+        #expect(isWide ? high > low : isClose(high, low, relative: 1e-12), "\(name)")
+      }
+      #expect(scores["silhouette"]?["resamples"] == 200)
+      #expect(scores["silhouette"]?["scans"] == (isWide ? 3 : 2))
+    }
+    let one = JobInput.one(path: try bench.features(rows, name: "one"))
+    try await bench.run(
+      "metrics",
+      inputs: ["features": one, "clusters": .one(path: try await cluster(bench, one, clusters: 2))])
+    #expect(try scores(bench)["compactness"]?["low"] == .null)
+  }
+
+  @Test("classes of the index give NMI and ARI over the rows where they are known")
+  func truth() async throws {
+    let bench = try AnalysisBench()
+    let folder = try bench.features([[-3], [-1], [-2], [9], [11], [10]], name: "f")
+    let features = JobInput.one(path: folder)
+    let clusters = JobInput.one(path: try await cluster(bench, features, clusters: 2))
+    func run(_ classes: [String]) async throws -> [String: Value] {
+      try ("frame,class\n" + classes.map { "0,\($0)\n" }.joined())
+        .write(toFile: folder + "/index.csv", atomically: true, encoding: .utf8)
+      try await bench.run("metrics", inputs: ["features": features, "clusters": clusters])
+      return try scores(bench)
+    }
+    let found = try await run(["heart", "heart", "", "femur", "femur", "femur"])
+    #expect(found["ari"]?["value"] == 1)
+    #expect(found["nmi"]?["known"] == 5)
+    #expect(found["nmi_structure"] == nil)
+    #expect(try await run(["", "", "", "", "", ""])["ari"]?["value"] == .null)
+    await #expect { _ = try await run(["heart"]) } throws: {
+      "\($0)".contains("has 1 rows; the features beside it have 6")
+    }
+  }
 }
