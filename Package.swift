@@ -66,7 +66,8 @@ let package = Package(
     // Its loops run over every element of a data set: fast in every build.
     .target(name: "CAnalysis", cSettings: [.unsafeFlags(["-O3", "-fno-math-errno"])]),
     .target(
-      name: "Analysis", dependencies: ["CAnalysis", "COpenBLAS", "CFFTW"], swiftSettings: swift),
+      name: "Analysis", dependencies: ["CAnalysis", "COpenBLAS", "CFFTW"],
+      swiftSettings: swift + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
     .target(name: "Video", dependencies: ["CLibAV"], swiftSettings: swift),
     .target(
       name: "CDCMTK",
