@@ -107,7 +107,7 @@ struct KeyComponentTests {
       new: "rotated: { uses: moving_shapes, with: { clips: 1, frames: 1, size: [16, 16] } }",
       runs: "rotated",
       components: [
-        "kind", "version", "with.classes", "with.clips", "with.codecs", "with.copy", "with.fps",
+        "kind", "with.classes", "with.clips", "with.codecs", "with.copy", "with.fps",
         "with.frames", "with.gaze", "with.gaze_columns", "with.gaze_time", "with.gaze_units",
         "with.group_column", "with.groups", "with.label_column", "with.labels", "with.noise",
         "with.on_problem", "with.path/x.mp4", "with.path/y.mp4", "with.pattern", "with.seed",

@@ -167,7 +167,7 @@ struct StageFieldTests {
         t: { uses: pretrain, in: { frames: d.frames }, with: { task: "${params.task}" } }
       """
     ).plan()
-    guard case .kind("simulate", version: 2, let options) = plan["scans"]?.work else {
+    guard case .kind("simulate", version: 1, let options) = plan["scans"]?.work else {
       Issue.record("scans is no kind")
       return
     }
