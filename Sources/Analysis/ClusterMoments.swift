@@ -30,11 +30,5 @@ extension ClusterMoments {
   }
 
   /// The clusters by size, the largest first; ties by centroid, in lexicographic order.
-  public var bySize: [Int] {
-    (0..<clusters).sorted { a, b in
-      sizes[a] != sizes[b]
-        ? sizes[a] > sizes[b]
-        : centroids[row: a].lexicographicallyPrecedes(centroids[row: b])
-    }
-  }
+  public var bySize: [Int] { clustersBySize(sizes, centroids) }
 }

@@ -22,6 +22,7 @@ struct Fathom: AsyncParsableCommand {
     ])
 
   @MainActor static func main() async {
+    Host.allowManyFiles()
     do {
       var command = try parsed()
       if let run = command as? Run {

@@ -55,7 +55,8 @@ enum Host {
     (0..<64).prefix { access("/dev/nvidia\($0)", F_OK) == 0 }.count
   }
 
-  /// Raises the limit of open files to what the system allows: each item that runs has a lock.
+  /// Raises the limit of open files to what the system allows: each item that runs has a lock, and
+  /// whoever started this may have left files open.
   static func allowManyFiles() {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }

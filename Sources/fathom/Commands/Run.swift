@@ -80,10 +80,7 @@ struct Run: AsyncParsableCommand {
       row: try session.runRow(plan, verb: "run", database),
       sourceChanges: { GitChanges.of(project: session.project.root, store: store) })
     let signals = Signals()
-    setup.willExecute = {
-      Host.allowManyFiles()
-      signals.listen()
-    }
+    setup.willExecute = { signals.listen() }
     let runner = Runner(setup)
     signals.runner.withLock { $0 = runner }
     defer { store.endStaging() }
