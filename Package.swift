@@ -142,7 +142,7 @@ let package = Package(
     .testTarget(
       name: "SelfSupervisionTests",
       dependencies: ["SelfSupervision", "Learning", "StageKit", "TestKit"], swiftSettings: swift),
-    .testTarget(name: "ChartsTests", dependencies: ["Charts"], swiftSettings: swift),
+    .testTarget(name: "ChartsTests", dependencies: ["Charts", "TestKit"], swiftSettings: swift),
     .testTarget(
       name: "SimulationTests",
       dependencies: ["Simulation", "CSimulation", "StageKit", "TestKit"], swiftSettings: swift),

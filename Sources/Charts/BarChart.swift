@@ -98,14 +98,12 @@ public struct BarChart: Hashable, Sendable {
     let errors = bars.filter { $0.deviation != nil }
     if !errors.isEmpty {
       plots.append(
-        "'-' using 1:2:(0):3 with vectors heads size graph 0.015,90 linewidth 1.5 "
-          + "linecolor rgb '\(ChartPage.ink)' notitle")
+        "'-' using 1:2:(0):3 with \(Gnuplot.errorBar) linecolor rgb '\(ChartPage.ink)' notitle")
     }
     guard !plots.isEmpty else { return lines + ["plot NaN notitle"] }
     lines.append("plot \(plots.joined(separator: ", "))")
     for bar in bars { lines += ["\(bar.row + 1) \(bar.value)", "e"] }
     for bar in errors {
-      // Points of error bars have a white ground in gnuplot; an arrow with two flat heads has none.
       let deviation = bar.deviation ?? 0
       lines.append("\(bar.row + 1) \(bar.value - deviation) \(2 * deviation)")
     }

@@ -19,6 +19,11 @@ public enum Gnuplot {
   /// - Throws: `ChartError` that says what to install
   public static func require() throws(ChartError) { try program.require() }
 
+  /// How error bars are drawn, of data `x y dx dy`.
+  ///
+  /// An arrow with two flat heads: gnuplot's own error bars have a white ground.
+  static let errorBar = "vectors heads size graph 0.015,90 linewidth 1.5"
+
   /// Runs a script; what it prints, a picture, becomes the file.
   ///
   /// Neither the user's settings nor the environment reach it.

@@ -53,7 +53,8 @@ enum LabelPlacement {
           let cost = (obstacles + placed).reduce(size.width * size.height - inside) {
             $0 + box.overlap($1)
           }
-          if cost < best?.cost ?? .infinity { best = (box, cost) }
+          // What is free but for rounding is free: a farther place has to be better by half a pixel.
+          if cost < (best?.cost ?? .infinity) - 0.5 { best = (box, cost) }
         }
       }
       if let best { placed.append(best.box) }

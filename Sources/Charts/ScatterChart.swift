@@ -142,7 +142,11 @@ public struct ScatterChart: Hashable, Sendable {
     for group in groups {
       for isX in [true, false] where ScatterChart.hasErrors(group, isX) {
         lines += group.points.compactMap { point in
-          (isX ? point.xDeviation : point.yDeviation).map { "\(point.x) \(point.y) \($0)" }
+          (isX ? point.xDeviation : point.yDeviation).map {
+            isX
+              ? "\(point.x - $0) \(point.y) \(2 * $0) 0"
+              : "\(point.x) \(point.y - $0) 0 \(2 * $0)"
+          }
         }
         lines.append("e")
       }
@@ -161,8 +165,7 @@ public struct ScatterChart: Hashable, Sendable {
     for group in groups {
       for isX in [true, false] where ScatterChart.hasErrors(group, isX) {
         plots.append(
-          "'-' using 1:2:3 with \(isX ? "x" : "y")errorbars pointtype 0 linewidth 1.5 "
-            + "linecolor rgb '\(group.colour.hex)' notitle")
+          "'-' using 1:2:3:4 with \(Gnuplot.errorBar) linecolor rgb '\(group.colour.hex)' notitle")
       }
     }
     for group in groups {

@@ -111,7 +111,7 @@ struct ClusterFolder {
     guard table.rows.count == features.places.count else {
       throw StageFailure(
         "'\(path)' assigns \(table.rows.count) rows; the features have \(features.places.count): "
-          + "metrics need the features that were clustered")
+          + "both must be of the same features")
     }
     labels = try zip(table.rows, features.places).map { cells, place in
       guard Array(cells.dropLast()) == place.key + ["\(place.row)"],

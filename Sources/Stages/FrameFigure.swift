@@ -55,6 +55,8 @@ struct FrameFigure {
   }
 
   private static let gap = 12.0
+  /// Of the legend, whose marks are wider than their places.
+  private static let inset = 4.0
   private static let captionStyle = TextStyle(size: 10.7, colour: Colour(0x666666))
 
   /// Writes both pictures.
@@ -67,7 +69,7 @@ struct FrameFigure {
     let shape = painter.size(side: 1000)
     let height = (panel * Double(shape.height) / Double(shape.width)).rounded()
     let legend = Legend(
-      painter.legend, width: page, ink: Colour(0x222222),
+      painter.legend, width: page - 2 * FrameFigure.inset, ink: Colour(0x222222),
       measuredBy: try Canvas(width: 1, height: 1, background: .white))
     let scale = Double(SVGConverter.dotsPerInch) / 96
     let canvas = try Canvas(
@@ -79,7 +81,7 @@ struct FrameFigure {
     canvas.text(
       [item, painter.caption(frame)].filter { !$0.isEmpty }.joined(separator: " · "),
       at: Point(x: 0, y: height + 15), FrameFigure.captionStyle, maximumWidth: page)
-    legend.draw(on: canvas, at: Point(x: 0, y: height + 22))
+    legend.draw(on: canvas, at: Point(x: FrameFigure.inset, y: height + 22))
     try canvas.writePNG(to: png)
     let bytes = try Data(contentsOf: URL(fileURLWithPath: png)).base64EncodedString()
     let size = "width=\"\(canvas.width)\" height=\"\(canvas.height)\""

@@ -8,7 +8,7 @@ internal import StageKit
 /// A patch is centred at the landmark's cell; where it reaches beyond the frame it is black.
 struct GalleryStage: Stage {
   static let kind = "gallery"
-  static let version = 1
+  static let version = 2
   static let summary = "Shows the patches nearest each cluster's centroid and farthest from it"
   static let frames = Input(
     "frames", "frames", many: true, help: "frames u8 [T, H, W], by item")
@@ -105,11 +105,16 @@ struct GalleryStage: Stage {
   ) -> [String] {
     let share = OverlayPainter.decimal(100 * Double(own.count) / Double(max(1, members.count)), 1)
     let items = Set(own.map(\.item)).count
+    // What nobody knows of any landmark is not said of each.
+    let known = [("structures", \.structure), ("classes", \GalleryMembers.Member.label)].filter {
+      _, path in members.clusters.joined().contains { $0[keyPath: path] != GalleryMembers.unknown }
+    }
     return [
-      "\(own.count) of \(members.count) landmarks (\(share) %), in \(items) of \(members.items) scans",
-      "structures: \(GalleryMembers.shares(of: own.map(\.structure)))",
-      "classes: \(GalleryMembers.shares(of: own.map(\.label)))",
+      "\(own.count) of \(members.count) landmarks (\(share) %), in \(items) of \(members.items) scans"
     ]
+      + known.map { name, path in
+        "\(name): \(GalleryMembers.shares(of: own.map { $0[keyPath: path] }))"
+      }
   }
 
   private func cell(
@@ -136,10 +141,11 @@ struct GalleryStage: Stage {
       }
     }
     let isKnown = member.structure != GalleryMembers.unknown
+    let isLabelled = member.label != GalleryMembers.unknown
     let distance = OverlayPainter.decimal(member.distance, 3)
     return GallerySheet.Cell(
       patch: Image(grey: pixels, height: patch[0], width: patch[1]),
-      structure: isKnown ? member.structure : member.label,
+      structure: isKnown ? member.structure : isLabelled ? member.label : "",
       caption: "\(member.item)\nframe \(landmark.frame) · d \(distance)")
   }
 }
