@@ -308,10 +308,14 @@ public struct TableCell: Hashable, Sendable {
   /// How several values became one: `mean`, `value`.
   public var aggregate: String
   public var n: Int
+  /// The keys of the entries that it was made of: axis or item → value.
+  public var keys: [[String: String]]
+  /// Addresses of the instances whose metric, of the column's name, it was made of.
+  public var sources: [String]
 
   public init(
     table: String, row: String, column: String, text: String, value: Double?, aggregate: String,
-    n: Int
+    n: Int, keys: [[String: String]] = [], sources: [String] = []
   ) {
     self.table = table
     self.row = row
@@ -320,6 +324,8 @@ public struct TableCell: Hashable, Sendable {
     self.value = value
     self.aggregate = aggregate
     self.n = n
+    self.keys = keys
+    self.sources = sources
   }
 }
 

@@ -58,7 +58,7 @@ extension RunDriver {
     if execution.miss.items == nil { try save(record, index, execution) }
     var report = jobReport(index, execution, .run)
     report.action = actionReport(instance, execution.miss, result: record)
-    report.cells = cells
+    report.cells = cells.map { traced($0, to: instance) }
     assessor.resolve(index, with: record, decision: .run)
     let seconds = now - (execution.started ?? now)
     let followers = follow(index)

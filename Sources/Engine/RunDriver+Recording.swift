@@ -37,6 +37,18 @@ extension RunDriver {
     }
   }
 
+  /// With the instances behind it: those among the inputs' whose axes agree with one of its keys.
+  func traced(_ cell: TableCell, to table: Instance) -> TableCell {
+    var cell = cell
+    let producers = table.inputs.flatMap(\.sources).map { plan.instances[$0.producer] }
+    cell.sources = producers.filter { producer in
+      cell.keys.contains { key in
+        producer.axes.allSatisfy { key[$0.axis] == nil || key[$0.axis] == $0.name }
+      }
+    }.map(\.address)
+    return cell
+  }
+
   func actionReport(
     _ instance: Instance, _ miss: Assessor.Miss, result: ActionRecord?
   ) -> ActionReport {
@@ -61,7 +73,9 @@ extension RunDriver {
 
   /// A hit on a result that another project made: its action is new to this database.
   func describeUnknownActions() throws {
-    let keys = reports.filter { $0.action == nil }.compactMap(\.row.actionKey)
+    // Who executed an action describes it, with its metrics.
+    var described = Set(reports.compactMap(\.action?.key))
+    let keys = reports.compactMap(\.row.actionKey).filter { !described.contains($0) }
     guard !keys.isEmpty else { return }
     let unknown = try setup.provenance.unknownActions(among: keys)
     guard !unknown.isEmpty else { return }
@@ -69,6 +83,7 @@ extension RunDriver {
     for index in setup.selection { indexByAddress[plan.instances[index].address] = index }
     for place in reports.indices {
       guard let key = reports[place].row.actionKey, unknown.contains(key),
+        described.insert(key).inserted,
         let index = indexByAddress[reports[place].row.instance],
         let record = assessor.resolved[index]?.record
       else { continue }

@@ -228,6 +228,7 @@ struct UnitRunner: Sendable {
         var value: Double?
         var aggregate: String
         var n: Int
+        var sources: [[String: String]]?
       }
       var cells: [Cell]
     }
@@ -243,7 +244,7 @@ struct UnitRunner: Sendable {
       found += table.cells.map {
         TableCell(
           table: instance.address, row: $0.row, column: $0.column, text: $0.text, value: $0.value,
-          aggregate: $0.aggregate, n: $0.n)
+          aggregate: $0.aggregate, n: $0.n, keys: $0.sources ?? [])
       }
     }
     return found

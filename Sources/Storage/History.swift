@@ -154,7 +154,7 @@ extension ProvenanceDatabase {
 
   // MARK: Parts
 
-  private func detail(of row: JobRow, _ database: Database) throws -> JobDetail {
+  func detail(of row: JobRow, _ database: Database) throws -> JobDetail {
     JobDetail(
       row: row, fields: try row.actionKey.map { try fields(of: $0, database) } ?? [],
       inputs: try inputs(of: row.id, database), outputs: try outputs(of: row.id, database),

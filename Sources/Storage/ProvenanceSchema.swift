@@ -106,6 +106,12 @@ enum ProvenanceSchema {
       value REAL, aggregate TEXT NOT NULL, n INTEGER NOT NULL
     ) STRICT;
     CREATE INDEX table_cell_of_job ON table_cell(job);
+    -- The metrics, of the jobs that measured them, that a cell was made of.
+    CREATE TABLE cell_source (
+      cell INTEGER NOT NULL REFERENCES table_cell(id),
+      metric INTEGER NOT NULL REFERENCES metric(id),
+      PRIMARY KEY (cell, metric)
+    ) STRICT, WITHOUT ROWID;
 
     CREATE TABLE object (
       digest BLOB PRIMARY KEY, kind TEXT NOT NULL, size INTEGER NOT NULL, created REAL NOT NULL,
@@ -131,11 +137,6 @@ enum ProvenanceSchema {
 
   /// Tables that nothing fills yet.
   private static let laterTables = """
-    CREATE TABLE cell_source (
-      cell INTEGER NOT NULL REFERENCES table_cell(id),
-      metric INTEGER NOT NULL REFERENCES metric(id),
-      PRIMARY KEY (cell, metric)
-    ) STRICT, WITHOUT ROWID;
     CREATE TABLE verification (
       action_key BLOB NOT NULL, run INTEGER NOT NULL REFERENCES run(id), expected BLOB,
       actual BLOB, verdict TEXT NOT NULL, detail TEXT,

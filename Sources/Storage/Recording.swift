@@ -244,10 +244,23 @@ extension ProvenanceDatabase: Provenance {
       INSERT INTO table_cell (job, table_digest, table_name, row, column, text, value, aggregate,
         n) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
       """)
+    // What is made for each step of a training is no cell's.
+    let insertSource = try Prepared(
+      database,
+      """
+      INSERT OR IGNORE INTO cell_source
+      SELECT ?1, m.id FROM newest_job newest JOIN job_source s ON s.job = newest.job
+        JOIN metric m ON m.job = s.source
+      WHERE newest.instance = ?2 AND m.name = ?3 AND m.step IS NULL
+      """)
     for cell in cells {
       insert.bind(job).bind(table).bind(cell.table).bind(cell.row).bind(cell.column)
         .bind(cell.text).bind(cell.value).bind(cell.aggregate).bind(cell.n)
       try insert.run()
+      let id = insert.lastInsertedID
+      for source in cell.sources {
+        try insertSource.bind(id).bind(source).bind(cell.column).run()
+      }
     }
   }
 }

@@ -194,6 +194,32 @@ struct VerbTests {
     }
   }
 
+  @Test("show tells what a cell of a table was made of, back to the first stage")
+  func showCell() async throws {
+    let bench = try bench
+    let name = "table:all:silhouette"
+    let text = try await bench.fathom("show", name).output
+    for part in [
+      "\(name)  ", "one value; higher is better", "silhouette of metrics",
+      "  metrics  metrics ", "  kmeans  kmeans ", "clusters: 2", "features ", " from pixels\n",
+      "  shapes  moving_shapes ", "run 2", "fathom 0.1.0",
+    ] {
+      #expect(text.contains(part), "\(part)\n\(text)")
+    }
+    #expect(!text.contains("  count  "), "count is not behind the cell:\n\(text)")
+    let document = try await bench.fathom("show", name, "--json").json
+    let sources = document["sources"]?.elements ?? []
+    #expect(sources.count == 1 && sources.first?["value"] == document["value"])
+    #expect(sources.first?["job"]?["instance"] == "metrics")
+    let upstream = document["upstream"]?.elements.compactMap { $0["instance"]?.text } ?? []
+    #expect(
+      Set(upstream) == ["kmeans", "pixels", "frames", "landmarks", "maps", "shapes"]
+        && upstream.count == 6)
+    let wrong = try await bench.fathom("show", "table:all:silhouete")
+    #expect(wrong.code == 2)
+    #expect(wrong.errors.contains("did you mean '\(name)'?"), "\(wrong.errors)")
+  }
+
   @Test("metrics shows a table for each stage, and only what was asked for")
   func metrics() async throws {
     let text = try await bench.fathom("metrics").output

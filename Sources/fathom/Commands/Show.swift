@@ -12,12 +12,15 @@ struct Show: ParsableCommand {
     discussion: """
       fathom show 7                 run 7 (or: latest)
       fathom show kmeans            the newest job of kmeans
+      fathom show table2:pace:f1    where a cell of a table comes from
       fathom show method rotation   what the short name stands for
       """)
 
   @OptionGroup var common: CommonOptions
 
-  @Argument(help: ArgumentHelp("A run's number, latest, or an instance.", valueName: "what"))
+  @Argument(
+    help: ArgumentHelp(
+      "A run's number, latest, an instance, or TABLE:ROW:COLUMN.", valueName: "what"))
   var subject = "latest"
 
   @Argument(help: ArgumentHelp("After 'method': a short name, or one of the pipeline's methods."))
@@ -38,7 +41,16 @@ struct Show: ParsableCommand {
       try show(database.namedRun(subject), database)
       return
     }
+    if let cell = try database.cell(named: subject) {
+      try CellView(cell, database).show(json: common.json)
+      return
+    }
     guard let job = try database.newestJob(of: subject, executed: false) else {
+      if subject.contains(":") {
+        throw UsageError(
+          "no table has a cell '\(subject)'; expected TABLE:ROW:COLUMN"
+            + Suggestion.clause(for: subject, among: try database.cellNames()))
+      }
       let known =
         try database.runs(limit: 1).first
         .map { try database.jobs(ofRun: $0.id).map(\.instance) } ?? []
