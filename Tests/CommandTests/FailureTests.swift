@@ -65,7 +65,7 @@ struct FailureTests {
     try await bench.run(expecting: ["bad", "after", "later"])
   }
 
-  @Test("is tried again after a growing pause as often as it says", .timeLimit(.minutes(4)))
+  @Test("is tried again after a growing pause as often as it says", .timeLimit(.minutes(15)))
   func retries() async throws {
     let bench = try Workbench(
       """
@@ -109,7 +109,7 @@ struct FailureTests {
     try await bench.run("--retries", "0", expecting: ["flaky"])
   }
 
-  @Test("is stopped after its time limit", .timeLimit(.minutes(4)))
+  @Test("is stopped after its time limit", .timeLimit(.minutes(15)))
   func timeLimit() async throws {
     let bench = try Workbench(
       """

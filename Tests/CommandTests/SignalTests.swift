@@ -60,7 +60,7 @@ struct SignalTests {
     #expect(try bench.latest("after/o") == "whole\n")
   }
 
-  @Test("twice kills a command that ignores SIGTERM", .timeLimit(.minutes(4)))
+  @Test("twice kills a command that ignores SIGTERM", .timeLimit(.minutes(15)))
   func twice() async throws {
     let bench = try Workbench(
       """
@@ -103,7 +103,7 @@ struct SignalTests {
     #expect(runs.map { $0["status"]?.text } == ["interrupted", "succeeded"])
   }
 
-  @Test("again and again at any moment always leads to the same outputs", .timeLimit(.minutes(4)))
+  @Test("again and again at any moment always leads to the same outputs", .timeLimit(.minutes(15)))
   func killedAnywhere() async throws {
     let bench = try Workbench(
       """
