@@ -109,6 +109,19 @@ public func silhouettes(
   }
 }
 
+/// The mean silhouette of a partition, by Euclidean distances (O(n² d)) or by squared ones (O(n K d)).
+///
+/// - Returns: `nil` where there is one cluster only
+public func meanSilhouette(_ partition: Partition, squared: Bool, threads: Int = 1) -> Double? {
+  let distances =
+    squared
+    ? MeanDistances.squaredEuclidean(partition, threads: threads)
+    : MeanDistances.euclidean(partition, threads: threads)
+  return silhouettes(partition, own: distances, others: distances).map {
+    $0.reduce(0, +) / Double($0.count)
+  }
+}
+
 /// The points sorted by cluster and cut into blocks of one cluster each, for distances of all pairs.
 ///
 /// With r the residual of a point, ‖x − y‖² = ‖x − μ_l‖² + ‖y − μ_k‖² − ‖μ_k − μ_l‖² − 2 r_x·r_y for

@@ -1,32 +1,61 @@
 internal import Analysis
+internal import Charts
 internal import StageKit
 
 /// Groups feature rows by k-means from k-means++ starts.
 ///
 /// Reads `features` f32 `[n, d]` of every entry; writes clusters (`centroids.safetensors`:
 /// `centroids` f32 `[k, d]` in the scale of the rows that were clustered; `assignments.csv`: key
-/// columns, row, cluster) and their inertia. Cluster 0 is the largest.
-/// Source: Lloyd (1982); Arthur & Vassilvitskii (2007) for the seeding.
+/// columns, row, cluster), their inertia, and the curve of it. Cluster 0 is the largest.
+///
+/// With `up_to`, K is what has the largest mean Silhouette from `clusters` to there, the smaller of
+/// equals. Each K starts from the same random numbers: a K that was chosen has the bytes of that K
+/// fixed.
+/// Source: Lloyd (1982); Arthur & Vassilvitskii (2007) for the seeding; Droste et al. (ISBI 2020)
+/// for the choice of K.
 struct KMeansStage: Stage {
   static let kind = "kmeans"
-  static let version = 2
+  static let version = 3
   static let summary = "Groups feature rows by k-means"
   static let features = Input("features", "features", many: true, help: "features f32 [n, d]")
   static let clusters = Output(
     "clusters", "clusters", form: .folder,
     help: "centroids.safetensors: centroids f32 [k, d]; assignments.csv: item, row, cluster")
   static let scores = Output("scores", "scores", help: "JSON: inertia, iterations")
+  static let curve = Output(
+    "curve", "curves", fileExtension: "csv",
+    help: "CSV: clusters, iteration, inertia after it, silhouette in the last line of each K")
   static let inputs = [features]
-  static let outputs = [clusters, scores]
+  static let outputs = [clusters, scores, curve]
 
-  let count: Int
+  enum SilhouetteForm: String, CaseIterable {
+    case sqeuclidean
+    /// Compares all pairs of rows.
+    case euclidean
+  }
+
+  let counts: ClosedRange<Int>
+  let silhouette: SilhouetteForm
   let restarts: Int
   let maximumIterations: Int
   let normalisation: Normalisation
   let seed: Int
 
   init(options: inout OptionReader) throws(Diagnostic) {
-    count = try options.integer("clusters", in: 1..., default: 14, help: "how many clusters")
+    let count = try options.integer(
+      "clusters", in: 1..., default: 14, help: "how many clusters, or how many at least")
+    let last = try options.integerIfGiven(
+      "up_to", in: 2...,
+      help:
+        "K is chosen from clusters to here, by the largest mean silhouette; clusters unless given"
+    )
+    guard last ?? count >= count else {
+      throw options.problem("up_to", "is \(last ?? count), below 'clusters', which is \(count)")
+    }
+    counts = count...(last ?? count)
+    silhouette = try options.choice(
+      "silhouette", default: .sqeuclidean,
+      help: "of the curve, and what chooses K: sqeuclidean, or euclidean, whose time grows with n²")
     restarts = try options.integer(
       "restarts", in: 1..., default: 10, help: "starts of which the best is kept")
     maximumIterations = try options.integer(
@@ -38,19 +67,45 @@ struct KMeansStage: Stage {
 
   func run(in context: StageContext) async throws {
     let features = try FeatureSet(KMeansStage.features, in: context)
-    guard count <= features.points.rows else {
+    guard counts.upperBound <= features.points.rows else {
       throw StageFailure(
-        "\(count) clusters of \(features.points.rows) feature rows: a cluster would be empty; "
-          + "lower 'clusters' or give more rows")
+        "\(counts.upperBound) clusters of \(features.points.rows) feature rows: a cluster would be "
+          + "empty; lower '\(counts.count > 1 ? "up_to" : "clusters")' or give more rows")
     }
-    var generator = CounterRandom(
-      seed: seed, kind: KMeansStage.kind, item: context.item ?? "", purpose: "seeding")
-    let result = try kMeans(
-      features.points(normalisation), clusters: count, restarts: restarts,
-      maximumIterations: maximumIterations, threads: context.cpus, using: &generator)
+    let points = features.points(normalisation)
+    var curve = CSVFile(columns: ["clusters", "iteration", "inertia", "silhouette"])
+    var best: (count: Int, result: KMeansResult, silhouette: Double)?
+    for count in counts {
+      var generator = CounterRandom(
+        seed: seed, kind: KMeansStage.kind, item: context.item ?? "", purpose: "seeding")
+      let result = try kMeans(
+        points, clusters: count, restarts: restarts, maximumIterations: maximumIterations,
+        threads: context.cpus, using: &generator)
+      let partition = try Partition(
+        points, labels: result.labels, clusters: count, threads: context.cpus)
+      let mean = meanSilhouette(
+        partition, squared: silhouette == .sqeuclidean, threads: context.cpus)
+      curve.rows += result.inertias.indices.map { index in
+        let isLast = index == result.inertias.count - 1
+        // The last is the result's own, whose sum is exact.
+        return [
+          "\(count)", "\(index + 1)", "\(isLast ? result.inertia : result.inertias[index])",
+          isLast ? mean.map { "\($0)" } ?? "" : "",
+        ]
+      }
+      // One cluster has no silhouette: any other number is better.
+      if mean ?? -.infinity > best?.silhouette ?? -.infinity || best == nil {
+        best = (count, result, mean ?? -.infinity)
+      }
+    }
+    guard let (count, result, _) = best else { preconditionFailure("no number of clusters") }
+    if counts.count > 1 {
+      context.log("\(count) clusters of \(counts.lowerBound) to \(counts.upperBound) were chosen")
+    }
     if !result.converged {
       context.log("the best restart did not settle in \(maximumIterations) iterations")
     }
+    try writeText(curve.text, to: context.path(KMeansStage.curve))
     try ClusterFolder(
       centroids: result.centroids, labels: result.labels, normalisation: normalisation
     ).write(to: context.path(KMeansStage.clusters), for: features)

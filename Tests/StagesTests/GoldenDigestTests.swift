@@ -157,7 +157,8 @@ struct GoldenDigestTests {
       ], keeping: ["features"])
     let collection = try bench.many("item", [("a", features["features"] ?? "")])
     let clustered = try await run(
-      "kmeans", ["clusters": 2], ["features": collection], keeping: ["clusters", "scores"])
+      "kmeans", ["clusters": 2], ["features": collection],
+      keeping: ["clusters", "scores", "curve"])
     let scored = try await run(
       "metrics", [:],
       ["features": collection, "clusters": .one(path: clustered["clusters"] ?? "")],

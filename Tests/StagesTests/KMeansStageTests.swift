@@ -70,4 +70,90 @@ import Testing
         description: "features of 'b', row 1, column 1: nan is not finite")
     ) { try await bench.run("kmeans", options: ["clusters": 2], inputs: ["features": input]) }
   }
+
+  /// Rows about so many places far from each other.
+  static func blobs(_ count: Int, rows: Int) -> [[Float]] {
+    var random = CounterRandom(seed: 7, kind: "kmeans", item: "", purpose: "test")
+    func noise() -> Float { Float(random.next() >> 40) / 0x1p24 }
+    return (0..<rows).map { row in
+      let angle = Float(row % count) / Float(count) * 2 * .pi
+      return [10 * cos(angle) + noise(), 10 * sin(angle) + noise(), noise()]
+    }
+  }
+
+  /// Rows of `curve` after its header.
+  static func curve(_ bench: AnalysisBench) throws -> [[String]] {
+    let lines = try bench.text("curve").split(separator: "\n").map {
+      $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    }
+    #expect(lines.first == ["clusters", "iteration", "inertia", "silhouette"])
+    return Array(lines.dropFirst())
+  }
+
+  @Test("K by Silhouette is the number of blobs, with the bytes of that K fixed")
+  func chosen() async throws {
+    let bench = try AnalysisBench()
+    let input = [
+      "features": JobInput.one(path: try bench.features(Self.blobs(5, rows: 120), name: "f"))
+    ]
+    func bytes() throws -> [Data] {
+      try ["clusters/assignments.csv", "clusters/centroids.safetensors", "scores"].map {
+        try Data(contentsOf: URL(fileURLWithPath: bench.path($0)))
+      }
+    }
+    for form in ["sqeuclidean", "euclidean"] {
+      let events = try await bench.run(
+        "kmeans",
+        options: [
+          "clusters": 1, "up_to": 9, "normalise": "none", "silhouette": .string(form),
+        ], inputs: input)
+      #expect(events.contains { $0.message == "5 clusters of 1 to 9 were chosen" })
+      let ends = try Self.curve(bench).filter { !$0[3].isEmpty || $0[0] == "1" }
+      #expect(Set(ends.map { $0[0] }) == Set((1...9).map(String.init)))
+      let silhouettes = ends.compactMap { end in Double(end[3]).map { (end[0], $0) } }
+      #expect(silhouettes.count == 8)
+      #expect(silhouettes.max { $0.1 < $1.1 }?.0 == "5")
+      let found = try bytes()
+      try await bench.run(
+        "kmeans", options: ["clusters": 5, "normalise": "none", "silhouette": .string(form)],
+        inputs: input)
+      #expect(try bytes() == found)
+    }
+  }
+
+  @Test("inertia falls with each iteration, and with K; its last is the score's")
+  func curve() async throws {
+    let bench = try AnalysisBench()
+    let rows = (0..<400).map { i in [17, 22, 27].map { Float((i * $0 + $0) % 101) } }
+    try await bench.run(
+      "kmeans", options: ["clusters": 2, "up_to": 6, "normalise": "none"],
+      inputs: ["features": .one(path: try bench.features(rows, name: "f"))])
+    let lines = try Self.curve(bench)
+    var ends: [Double] = []
+    for count in 2...6 {
+      let own = lines.filter { $0[0] == "\(count)" }
+      #expect(own.map { $0[1] } == (1...own.count).map(String.init))
+      let inertias = own.compactMap { Double($0[2]) }
+      for (before, after) in zip(inertias, inertias.dropFirst()) {
+        #expect(after <= before * (1 + 1e-6))
+      }
+      ends.append(try #require(inertias.last))
+    }
+    for (before, after) in zip(ends, ends.dropFirst()) { #expect(after < before) }
+    #expect(ends.contains { (try? bench.text("scores").contains("\($0)")) == true })
+  }
+
+  @Test("a range beyond the rows, or that ends before it begins, is an error that names the option")
+  func badRange() async throws {
+    let bench = try AnalysisBench()
+    let three = try bench.features([[1, 2], [3, 4], [5, 6]], name: "three")
+    await #expect {
+      try await bench.run(
+        "kmeans", options: ["clusters": 2, "up_to": 4], inputs: ["features": .one(path: three)])
+    } throws: { "\($0)".hasPrefix("4 clusters of 3 feature rows") && "\($0)".contains("'up_to'") }
+    await #expect {
+      try await bench.run(
+        "kmeans", options: ["clusters": 3, "up_to": 2], inputs: ["features": .one(path: three)])
+    } throws: { "\($0)".contains("below 'clusters', which is 3") }
+  }
 }
