@@ -33,6 +33,7 @@ struct AgreementStage: Stage {
   let scoreNames: [String]
   let resamples: Int
   let seed: Int
+  let varies: [String]
 
   init(options: inout OptionReader) throws(Diagnostic) {
     rows = try options.text(
@@ -45,6 +46,7 @@ struct AgreementStage: Stage {
       "resamples", in: 1...10_000_000, default: 100_000,
       help: "permutations that are drawn where more than 8 methods make too many")
     seed = try options.integer("seed", in: 0..., default: 0, help: "of drawn permutations")
+    varies = try EvaluationProtocol.variesOption(&options)
   }
 
   /// The mean of a metric of each row, where a metric that is better when lower is negated.
@@ -54,11 +56,12 @@ struct AgreementStage: Stage {
   }
 
   func run(in context: StageContext) async throws {
-    let metrics = try entries(AgreementStage.metrics, in: context)
-    let downstream = try entries(AgreementStage.downstream, in: context)
-    try check(Set(downstream.keys).subtracting(metrics.keys), lacking: "metrics", "downstream")
-    try check(Set(metrics.keys).subtracting(downstream.keys), lacking: "downstream", "metrics")
-    let labels = metrics.keys.sorted()
+    let metrics = try table(AgreementStage.metrics, metricNames, "columns", in: context)
+    let downstream = try table(AgreementStage.downstream, scoreNames, "against", in: context)
+    let labels = metrics.table.rows.map(\.label).sorted()
+    let others = downstream.table.rows.map(\.label).sorted()
+    try check(Set(others).subtracting(labels), lacking: "metrics", "downstream")
+    try check(Set(labels).subtracting(others), lacking: "downstream", "metrics")
     guard labels.count > 1 else {
       throw StageFailure(
         "there is only '\(labels.joined())' on the axis '\(rows)'; expected two or more to compare")
@@ -70,10 +73,10 @@ struct AgreementStage: Stage {
       "kendall_p", "p_method",
     ])
     let method = isExact ? "exact" : "monte_carlo"
-    for metric in metricNames {
-      let x = try column(metric, of: metrics, labels)
-      for score in scoreNames {
-        let y = try column(score, of: downstream, labels)
+    for (first, metric) in metricNames.enumerated() {
+      let x = try column(first, of: metrics, labels)
+      for (second, score) in scoreNames.enumerated() {
+        let y = try column(second, of: downstream, labels)
         var cells = [metric, x.sign, score, y.sign, "\(labels.count)"]
         for statistic in RankStatistic.allCases {
           var random = CounterRandom(
@@ -104,17 +107,12 @@ struct AgreementStage: Stage {
     try writeText(table.text, to: context.path(AgreementStage.table))
   }
 
-  private func entries(_ input: Input, in context: StageContext) throws -> [String: [Scores]] {
-    var found: [String: [Scores]] = [:]
-    for entry in try context.entries(input) {
-      guard let row = entry.key.first(where: { $0.column == rows })?.value else {
-        throw StageFailure(
-          "option 'rows' is '\(rows)', which is no key of the input '\(input.name)'"
-            + Suggestion.clause(for: rows, among: entry.key.map(\.column)))
-      }
-      found[row, default: []].append(try Scores(path: entry.path))
-    }
-    return found
+  private func table(
+    _ input: Input, _ columns: [String], _ option: String, in context: StageContext
+  ) throws -> ScoreTable {
+    try ScoreTable(
+      RowGroups(input, rows: rows, order: [], name: "all", in: context), of: input,
+      columns: columns, option: option, varies: varies)
   }
 
   private func check(_ missing: Set<String>, lacking input: String, _ other: String) throws {
@@ -124,29 +122,22 @@ struct AgreementStage: Stage {
         + "which '\(other)' has; expected the same")
   }
 
-  private func column(
-    _ name: String, of entries: [String: [Scores]], _ labels: [String]
-  ) throws -> Column {
-    var isNegated = false
-    let means = try labels.map { label in
-      let values = try (entries[label] ?? []).map { scores in
-        let named = scores.metrics.filter { $0.name == name }
-        guard let metric = named.first, named.count == 1 else {
-          throw StageFailure(
-            "the scores of \(rows)=\(label) have \(named.count) metrics '\(name)'; expected one"
-              + (named.isEmpty
-                ? Suggestion.clause(for: name, among: scores.metrics.map(\.name)) : ""))
-        }
-        guard let value = metric.finiteValue else {
-          throw StageFailure(
-            "'\(name)' of \(rows)=\(label) is not defined, so it has no rank; take its logarithm or "
-              + "leave the metric out")
-        }
-        isNegated = metric.direction == .lower
-        return value
+  private func column(_ index: Int, of scores: ScoreTable, _ labels: [String]) throws -> Column {
+    let (name, higherIsBetter) = (
+      scores.table.columns[index].name, scores.table.columns[index].higherIsBetter
+    )
+    let values = Dictionary(
+      uniqueKeysWithValues: zip(scores.table.rows, scores.runs).map { row, runs in
+        (row.label, row.cells[index].count == runs ? row.cells[index].value : nil)
+      })
+    let ordered = try labels.map { label in
+      guard let value = values[label] ?? nil else {
+        throw StageFailure(
+          "'\(name)' of \(rows)=\(label) is not defined, so it has no rank; take its logarithm or "
+            + "leave the metric out")
       }
-      return values.reduce(0, +) / Double(values.count)
+      return higherIsBetter == false ? -value : value
     }
-    return Column(values: isNegated ? means.map { -$0 } : means, sign: isNegated ? "minus" : "plus")
+    return Column(values: ordered, sign: higherIsBetter == false ? "minus" : "plus")
   }
 }

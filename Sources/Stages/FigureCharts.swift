@@ -19,7 +19,7 @@ extension FigureStage {
 
   func bars(_ context: StageContext) throws -> BarChart {
     let groups = try groups(FigureStage.scores, in: context)
-    let scores = try ScoreTable(groups, of: FigureStage.scores, columns: columns)
+    let scores = try ScoreTable(groups, of: FigureStage.scores, columns: columns, varies: varies)
     return BarChart(
       scores.table, titles: columns.indices.map(scores.title),
       colours: MethodColours.colours(of: groups.labels), width: width,
@@ -30,10 +30,10 @@ extension FigureStage {
 
   func relation(_ context: StageContext) throws -> (ScatterChart, Table) {
     let groups = try groups(FigureStage.scores, in: context)
-    let metrics = try ScoreTable(groups, of: FigureStage.scores, columns: columns)
+    let metrics = try ScoreTable(groups, of: FigureStage.scores, columns: columns, varies: varies)
     let later = try self.groups(FigureStage.downstream, in: context)
     let scores = try ScoreTable(
-      later, of: FigureStage.downstream, columns: against, option: "against")
+      later, of: FigureStage.downstream, columns: against, option: "against", varies: varies)
     // One name may stand on both sides.
     func column(_ column: Table.Column, _ side: String) -> Table.Column {
       columns.contains(column.name) && against.contains(column.name)

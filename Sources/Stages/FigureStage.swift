@@ -52,6 +52,7 @@ struct FigureStage: Stage {
   let colour: String
   let item: String
   let frame: Int?
+  let varies: [String]
 
   init(options: inout OptionReader) throws(Diagnostic) {
     chart = try options.choice(
@@ -79,6 +80,7 @@ struct FigureStage: Stage {
       "item", default: "", help: "the scan of frame; the one with most landmarks unless given")
     frame = try options.integerIfGiven(
       "frame", in: 0..., help: "index of the frame; the one with most landmarks if left out")
+    varies = try EvaluationProtocol.variesOption(&options)
   }
 
   func run(in context: StageContext) async throws {

@@ -19,7 +19,7 @@ internal import StageKit
 /// Source: Zhang et al., equations 1 to 3; Rousseeuw (1987); Efron & Tibshirani (1993).
 struct MetricsStage: Stage {
   static let kind = "metrics"
-  static let version = 2
+  static let version = 3
   static let summary = "Measures how well features cluster"
   static let features = Input(
     "features", "features", many: true, help: "the features that were clustered, f32 [n, d]")
@@ -111,7 +111,13 @@ struct MetricsStage: Stage {
           .init("scale", .number(scale)),
         ] + metrics[index].attributes + [.init("scans", .integer(scans.count))]
     }
-    try Scores(metrics).write(to: MetricsStage.scores, in: context)
+    let conditions = EvaluationProtocol(
+      of: MetricsStage.self,
+      [
+        .init("normalise", .string(normalisation.rawValue)),
+        .init("clusters", .integer(partition.clusters)), .init("tau", .number(tau)),
+      ] + (try EvaluationProtocol.fields(of: MetricsStage.features, in: context)))
+    try Scores(metrics, conditions).write(to: MetricsStage.scores, in: context)
   }
 
   /// Which scan each row is of: the last column of its key.

@@ -5,6 +5,8 @@ internal import StageKit
 /// the entries.
 struct ScoreTable {
   var table: Table
+  /// How many entries each row has; a cell has fewer values where a metric is not defined in all.
+  var runs: [Int]
   /// The keys of the entries behind each cell.
   var sources: [[[Value]]]
   /// Of the columns; "1" where one has no dimension.
@@ -13,10 +15,11 @@ struct ScoreTable {
   /// - Parameters:
   ///   - columns: names of metrics
   ///   - option: what names them, for errors
-  /// - Throws: `StageFailure` naming the entry and what it has
+  ///   - varies: what of their protocol may differ from row to row
+  /// - Throws: `StageFailure` naming the entry and what it has, or how rows were measured otherwise
   init(
     _ rows: RowGroups, of input: Input, columns: [String], option: String = "columns",
-    digits: Int = 3
+    varies: [String] = [], digits: Int = 3
   ) throws {
     guard !columns.isEmpty else { throw StageFailure("option '\(option)' names no metric") }
     table = Table(
@@ -24,15 +27,27 @@ struct ScoreTable {
       rows: [], digits: digits)
     sources = []
     units = columns.map { _ in "1" }
-    for (label, entries) in rows.groups {
-      let own = try entries.map { ($0.key, try Scores(path: $0.path)) }
+    let own = try rows.groups.map { label, entries in
+      (label: label, entries: try entries.map { ($0.key, try Scores(path: $0.path)) })
+    }
+    try EvaluationProtocol.require(equalIn: own, of: input, except: varies)
+    runs = own.map(\.entries.count)
+    var kinds: [String: (meaning: Scores.Metric.Meaning, row: String)] = [:]
+    for (label, entries) in own {
       var cells: [Table.Cell] = []
       var keys: [[Value]] = []
       for (index, column) in columns.enumerated() {
         var values: [Double] = []
         keys.append([])
-        for (key, scores) in own {
+        for (key, scores) in entries {
           let metric = try ScoreTable.metric(column, of: scores, input, key)
+          let known = kinds[column] ?? (metric.meaning, label)
+          guard known.meaning == metric.meaning else {
+            throw StageFailure(
+              "the \(input.name)' metric '\(column)' is \(known.meaning) in row '\(known.row)', and "
+                + "\(metric.meaning) in row '\(label)': they do not belong into one column")
+          }
+          kinds[column] = known
           if let direction = metric.direction {
             table.columns[index].higherIsBetter = direction == .higher
           }

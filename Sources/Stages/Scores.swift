@@ -5,9 +5,10 @@ internal import StageKit
 ///
 ///     {"metrics": [
 ///       {"name": "compactness", "value": 0.16, "unit": "1", "direction": "lower", "tau": 1.0}
-///     ]}
+///     ],
+///     "protocol": {"stage": "metrics 3", "clusters": 14}}
 ///
-/// A value that is not defined, or beyond Float64, is null. What else decided a value stands beside
+/// `protocol` may be left out. A value that is not defined, or beyond Float64, is null. What else decided a value stands beside
 /// it under names of its own.
 struct Scores {
   enum Direction: String {
@@ -27,8 +28,13 @@ struct Scores {
   }
 
   var metrics: [Metric]
+  /// How they were measured; `nil` where the file does not say.
+  var conditions: EvaluationProtocol?
 
-  init(_ metrics: [Metric]) { self.metrics = metrics }
+  init(_ metrics: [Metric], _ conditions: EvaluationProtocol? = nil) {
+    self.metrics = metrics
+    self.conditions = conditions
+  }
 
   /// - Throws: `StageFailure` naming the file
   init(path: String) throws {
@@ -37,6 +43,11 @@ struct Scores {
     guard let json = try? JSONDecoder().decode(Value.self, from: data),
       case .list(let entries) = json["metrics"]
     else { throw bad("is no JSON of the form {\"metrics\": […]}") }
+    switch json["protocol"] {
+    case .map(let fields): conditions = EvaluationProtocol(fields: fields)
+    case nil: conditions = nil
+    case let other?: throw bad("has a protocol that is no map: \(other.display)")
+    }
     metrics = try entries.map { entry in
       guard case .map(let pairs) = entry, case .string(let name) = entry["name"] else {
         throw bad("has a metric without a name: \(entry.display)")
@@ -75,7 +86,8 @@ struct Scores {
       if let split = metric.split { pairs.append(.init("split", .string(split))) }
       return "  " + Value.map(pairs + metric.attributes).display
     }
-    return "{\"metrics\": [\n\(lines.joined(separator: ",\n"))\n]}\n"
+    let ending = conditions.map { ",\n\"protocol\": \(Value.map($0.fields).display)" } ?? ""
+    return "{\"metrics\": [\n\(lines.joined(separator: ",\n"))\n]\(ending)}\n"
   }
 
   /// Writes the file, and tells the run of every value that is defined.
@@ -92,4 +104,18 @@ struct Scores {
 
 extension Scores.Metric {
   var finiteValue: Double? { value.flatMap { $0.isFinite ? $0 : nil } }
+
+  /// What a value says beside its number. Only values of one meaning have a mean or an order.
+  struct Meaning: Equatable, CustomStringConvertible {
+    var unit: String
+    var direction: Scores.Direction?
+    var split: String?
+
+    var description: String {
+      "in '\(unit)', " + (direction.map { "better when \($0.rawValue)" } ?? "without a direction")
+        + (split.map { ", on '\($0)'" } ?? "")
+    }
+  }
+
+  var meaning: Meaning { Meaning(unit: unit, direction: direction, split: split) }
 }

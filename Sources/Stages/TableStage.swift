@@ -4,6 +4,8 @@ internal import StageKit
 /// Lays metrics out as a table: a row for each value of one key column, a column for each metric.
 ///
 /// Where several entries of `scores` share a row, a cell is their mean ± sample standard deviation.
+/// Rows that were not measured alike are an error that names the difference: see
+/// `EvaluationProtocol`.
 /// Writes the table as CSV (full precision), Markdown and LaTeX, and its cells with their sources
 /// as JSON.
 struct TableStage: Stage {
@@ -25,6 +27,7 @@ struct TableStage: Stage {
   let order: [String]
   let digits: Int
   let name: String
+  let varies: [String]
 
   init(options: inout OptionReader) throws(Diagnostic) {
     rows = try options.text(
@@ -36,12 +39,14 @@ struct TableStage: Stage {
     digits = try options.integer("digits", in: 0...17, default: 3, help: "decimals of a number")
     name = try options.text(
       "name", default: "all", help: "the only row's label where scores have no key column")
+    varies = try EvaluationProtocol.variesOption(&options)
   }
 
   func run(in context: StageContext) async throws {
     let groups = try RowGroups(
       TableStage.scores, rows: rows, order: order, name: name, in: context)
-    let result = try ScoreTable(groups, of: TableStage.scores, columns: columns, digits: digits)
+    let result = try ScoreTable(
+      groups, of: TableStage.scores, columns: columns, varies: varies, digits: digits)
     let table = result.table
     try writeText(table.csv, to: context.path(TableStage.csv))
     try writeText(table.markdown, to: context.path(TableStage.markdown))

@@ -95,9 +95,10 @@ import Testing
       }
     }
     await expectFailure("'downstream' lacks pace, random of the axis 'method'", [:], downstream)
-    await expectFailure("no key of the input 'metrics'", ["rows": "methd"], downstream)
     await expectFailure(
-      "0 metrics 'silhouete'; expected one",
+      "no key of the metrics; did you mean 'method'?", ["rows": "methd"], downstream)
+    await expectFailure(
+      "have no metric 'silhouete'",
       ["columns": ["silhouete"], "against": ["compactness"]],
       metrics)
   }
