@@ -25,11 +25,15 @@ struct GazeStage: Stage {
     "frames", "frames", optional: true,
     help: "of the same video: which frames there are, and which part of the picture they show")
   static let fixations = Output(
-    "fixations", "fixations", help: "TSV: frame, x, y (shares of the picture), bridged")
+    "fixations", "fixations",
+    help: "TSV: frame, x, y (shares of the video's picture), bridged; at most one row a frame")
   static let maps = Output(
     "maps", "maps",
     help: "maps f32 [T', h, w] of sum 1; frame_index, source_frames i64, times f64 [T']")
-  static let scores = Output("scores", "scores", help: "JSON: figures of the recording's quality")
+  static let scores = Output(
+    "scores", "scores",
+    help: "JSON: gaze_valid, gaze_off_picture, gaze_frames, gaze_frames_bridged, gaze_bridged, "
+      + "gaze_fixations, gaze_fixation_duration, gaze_precision")
   static let inputs = [gaze, frames]
   static let outputs = [fixations, maps, scores]
 

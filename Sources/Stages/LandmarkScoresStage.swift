@@ -26,10 +26,13 @@ struct LandmarkScoresStage: Stage {
     "roles", "roles", optional: true, help: "which items to take, with the option 'role'")
   static let scores = Output(
     "scores", "scores",
-    help: "JSON: landmark_distance, landmarks_within, structures_found, landmarks_per_frame")
+    help: "JSON: landmark_distance, landmark_distance_mean, landmarks_within, structures_found, "
+      + "landmarks_per_frame, each with low and high")
   static let table = Output(
     "table", "csv",
-    help: "label, structure, structures, found, landmarks, within, distance_median, distance_mean")
+    help:
+      "CSV: label, structure (empty: the class), structures, found, landmarks, within, distance_median, distance_mean"
+  )
   static let inputs = [landmarks, truth, roles]
   static let outputs = [scores, table]
 

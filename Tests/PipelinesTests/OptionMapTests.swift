@@ -27,7 +27,7 @@ struct OptionMapTests {
           name: "half", summary: "Half a turn",
           value: ["turn": ["name": "angle", "degrees": 180]])
       ]))
-  private static let catalogue = Catalogue([
+  static let catalogue = Catalogue([
     KindDescription(
       kind: "learn", version: 1, summary: "Learns.", inputs: [],
       outputs: [Output("model", "model")], options: [task])

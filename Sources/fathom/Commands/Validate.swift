@@ -43,18 +43,26 @@ struct Validate: ParsableCommand {
 struct SchemaVerb: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "schema",
-    abstract: "Write pipeline.schema.json for editors: every kind and option.")
+    abstract: "Write every kind and option: pipeline.schema.json for editors, or a reference.")
 
   @OptionGroup var common: CommonOptions
 
+  @Flag(help: "Write the reference of stage kinds for people, in Markdown: kinds.md.")
+  var reference = false
+
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("Write to this file; - for stdout.", valueName: "file"))
-  var output = "pipeline.schema.json"
+    help: ArgumentHelp(
+      "Write to this file and not to the one named above; - for stdout.", valueName: "file"))
+  var output: String?
 
   func run() throws {
     try common.begin()
-    let text = try SchemaVerb.text(try Session())
+    let output = output ?? (reference ? "kinds.md" : "pipeline.schema.json")
+    let text =
+      reference
+      ? KindReference.text(of: try CatalogueCache.load(worker: Host.worker))
+      : try SchemaVerb.text(try Session())
     if output == "-" || common.json {
       Terminal.standardOutput.write(text)
     } else {
