@@ -30,7 +30,7 @@ struct CellTests {
       table:
         uses: table
         in: { scores: score.scores }
-        with: { rows: method, columns: [silhouette, compactness] }
+        with: { rows: method, columns: [silhouette, compactness], varies: [clusters] }
 
     """
 
