@@ -8,8 +8,8 @@ internal import StageKit
 ///     ],
 ///     "protocol": {"stage": "metrics 3", "clusters": 14}}
 ///
-/// `protocol` may be left out. A value that is not defined, or beyond Float64, is null. What else decided a value stands beside
-/// it under names of its own.
+/// `protocol` may be left out. A value that is not defined, or beyond Float64, is null. What else
+/// decided a value stands beside it under names of its own.
 struct Scores {
   enum Direction: String {
     case higher, lower
