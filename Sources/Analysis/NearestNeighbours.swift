@@ -1,4 +1,4 @@
-/// The nearest other rows of every row.
+/// The nearest rows of every row.
 struct NearestNeighbours: Sendable {
   /// Of a row.
   let count: Int
@@ -7,36 +7,55 @@ struct NearestNeighbours: Sendable {
   /// Squared Euclidean distances `[n, count]`.
   let distances: [Double]
 
-  /// Compares all pairs of the rows of `points` `[n, d]`, in blocks: O(n² d) time, O(n count) memory.
-  ///
-  /// Distances are those of `squaredDistances`, so rows should be centred first.
+  /// The nearest other rows of every row of `points` `[n, d]`.
   init(_ points: Matrix<Float>, count: Int, threads: Int) {
     precondition(count < points.rows, "\(count) neighbours among \(points.rows) rows")
+    self.init(of: points, among: points, exceptOwn: true, count: count, threads: threads)
+  }
+
+  /// The rows of `points` `[n, d]` that are nearest to every row of `queries` `[m, d]`.
+  init(of queries: Matrix<Float>, among points: Matrix<Float>, count: Int, threads: Int) {
+    precondition(count <= points.rows, "\(count) neighbours among \(points.rows) rows")
+    self.init(of: queries, among: points, exceptOwn: false, count: count, threads: threads)
+  }
+
+  /// Compares all pairs of rows, in blocks: O(m n d) time, O(m count) memory.
+  ///
+  /// Distances are those of `squaredDistances`, so rows should be centred first.
+  private init(
+    of queries: Matrix<Float>, among points: Matrix<Float>, exceptOwn: Bool, count: Int,
+    threads: Int
+  ) {
+    precondition(queries.columns == points.columns, "rows of two lengths")
     let (n, d) = (points.rows, points.columns)
-    let norms = points.elements.withUnsafeBufferPointer {
-      squaredNorms($0, dimension: d, count: n)
-    }
+    let norms = squaredNorms(of: points)
+    let own = exceptOwn ? norms : squaredNorms(of: queries)
     let tile = 512
-    let parts = mapChunks(of: n, size: 256, threads: threads) { rows in
+    let parts = mapChunks(of: queries.rows, size: 256, threads: threads) { rows in
       var products = [Float](repeating: 0, count: rows.count * tile)
       var distances = [Double](repeating: 0, count: rows.count * tile)
       var nearest = rows.map { _ in Nearest(count: count) }
-      points.elements.withUnsafeBufferPointer { values in
-        norms.withUnsafeBufferPointer { norms in
+      queries.elements.withUnsafeBufferPointer { queries in
+        points.elements.withUnsafeBufferPointer { values in
           products.withUnsafeMutableBufferPointer { products in
             distances.withUnsafeMutableBufferPointer { distances in
               for first in stride(from: 0, to: n, by: tile) {
                 let others = first..<min(first + tile, n)
-                squaredDistances(
-                  .init(rebasing: values[rows.lowerBound * d..<rows.upperBound * d]),
-                  norms: .init(rebasing: norms[rows]),
-                  .init(rebasing: values[others.lowerBound * d..<others.upperBound * d]),
-                  norms: .init(rebasing: norms[others]), dimension: d, products: products,
-                  into: distances)
+                own.withUnsafeBufferPointer { own in
+                  norms.withUnsafeBufferPointer { norms in
+                    squaredDistances(
+                      .init(rebasing: queries[rows.lowerBound * d..<rows.upperBound * d]),
+                      norms: .init(rebasing: own[rows]),
+                      .init(rebasing: values[others.lowerBound * d..<others.upperBound * d]),
+                      norms: .init(rebasing: norms[others]), dimension: d, products: products,
+                      into: distances)
+                  }
+                }
                 for row in 0..<rows.count {
                   let line = UnsafeBufferPointer(
                     rebasing: distances[row * others.count..<(row + 1) * others.count])
-                  nearest[row].add(line, first: first, except: rows.lowerBound + row)
+                  nearest[row].add(
+                    line, first: first, except: exceptOwn ? rows.lowerBound + row : nil)
                 }
               }
             }
@@ -49,6 +68,12 @@ struct NearestNeighbours: Sendable {
     self.count = count
     rows = lines.flatMap { $0.map(\.row) }
     distances = lines.flatMap { $0.map(\.distance) }
+  }
+}
+
+private func squaredNorms(of points: Matrix<Float>) -> [Double] {
+  points.elements.withUnsafeBufferPointer {
+    squaredNorms($0, dimension: points.columns, count: points.rows)
   }
 }
 
@@ -70,7 +95,7 @@ private struct Nearest {
   var sorted: [Place] { heap.sorted() }
 
   /// Adds the distances of the rows from `first` on, which come after all that were added before.
-  mutating func add(_ distances: UnsafeBufferPointer<Double>, first: Int, except own: Int) {
+  mutating func add(_ distances: UnsafeBufferPointer<Double>, first: Int, except own: Int?) {
     guard !heap.isEmpty else { return }
     heap.withUnsafeMutableBufferPointer { heap in
       var farthest = heap[0].distance

@@ -99,11 +99,18 @@ struct ChartPage {
     )
   }
 
+  /// Where a panel begins, in pixels from the page's left and bottom.
+  func left(ofPanel index: Int) -> Double { Double(index % columns) * panelWidth }
+  func bottom(ofPanel index: Int) -> Double {
+    noteHeight + Double(rows - 1 - index / columns) * rowHeight
+  }
+
   /// Where a panel's axes stand.
   func margins(ofPanel index: Int, _ insets: Insets) -> [String] {
     let size = size(insets)
-    let left = Double(index % columns) * panelWidth + insets.left
-    let bottom = noteHeight + Double(rows - 1 - index / columns) * rowHeight + insets.bottom
+    let (left, bottom) = (
+      self.left(ofPanel: index) + insets.left, self.bottom(ofPanel: index) + insets.bottom
+    )
     return [
       "set lmargin at screen \(left / width)",
       "set rmargin at screen \((left + size.width) / width)",

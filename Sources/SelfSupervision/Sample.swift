@@ -27,6 +27,20 @@ public struct ClipPlan: Hashable, Sendable {
     self.frames = frames
     self.cells = cells
   }
+
+  /// The frames around one that is in the middle; those of the run's ends stand for what lies beyond.
+  ///
+  /// - Parameters:
+  ///   - count: of frames
+  ///   - run: that the frame lies in
+  public init(around frame: Int, count: Int, in run: Range<Int>, geometry: Affine) {
+    self.init(
+      frames: (0..<count).map { number in
+        let wanted = frame - count / 2 + number
+        return FramePlan(
+          index: min(max(wanted, run.lowerBound), run.upperBound - 1), geometry: geometry)
+      })
+  }
 }
 
 /// One frame of a clip: which it is, where its pixels come from and what becomes of their tones.
@@ -64,6 +78,14 @@ public struct Affine: Hashable, Sendable {
 
   public func callAsFunction(y: Double, x: Double) -> (y: Double, x: Double) {
     (yy * y + yx * x + y0, xy * y + xx * x + x0)
+  }
+
+  /// A rectangle of the file's frame, [top, left, height, width] in pixels, brought to a rendered frame
+  /// of `size` [height, width].
+  public static func showing(_ window: [Double], at size: [Int]) -> Affine {
+    let (down, across) = (window[2] / Double(size[0]), window[3] / Double(size[1]))
+    return Affine(
+      yy: down, y0: window[0] + (down - 1) / 2, xx: across, x0: window[1] + (across - 1) / 2)
   }
 
   /// First `inner`, then this.

@@ -66,7 +66,7 @@ struct ExtractStage: Stage {
     case (.pixels, false): try writePixels(at: landmarks, of: set, to: folder, context)
     case (.model, true):
       let extraction = try network.open(
-        context.path(ExtractStage.model), for: set, cpus: context.cpus)
+        context.path(ExtractStage.model), for: set, of: context.item, cpus: context.cpus)
       let rows = try extraction.rows(at: landmarks) {
         context.progress($0, of: $1, unit: "clips")
       }

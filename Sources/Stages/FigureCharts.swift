@@ -152,6 +152,52 @@ extension FigureStage {
     return LineChart(data, x: axis, panels: panels, width: width, note: note)
   }
 
+  // MARK: Confusion
+
+  /// A panel for each row: the counts of its entries together, as shares of each label.
+  func confusion(_ context: StageContext) throws -> (ShareChart, CSVFile) {
+    let groups = try groups(FigureStage.confusion, in: context)
+    var classes: [String] = []
+    var panels: [ShareChart.Panel] = []
+    var data = CSVFile(columns: [groups.header.isEmpty ? "row" : groups.header, "label"])
+    for (label, entries) in groups.groups {
+      var counts: [[Int]] = []
+      for entry in entries {
+        let table = try TextTable(path: entry.path, isCommaSeparated: true)
+        let own = Array(table.columns.dropFirst())
+        if classes.isEmpty { classes = own }
+        guard own == classes, table.rows.map({ $0[0] }) == classes else {
+          throw StageFailure(
+            "'\(entry.path)' counts the classes \(own.joined(separator: ", ")); others "
+              + "\(classes.joined(separator: ", ")): they are no matrices of the same labels")
+        }
+        let read = try table.rows.indices.map { row in
+          try own.indices.map { try table.integer(row, $0 + 1, from: 0) }
+        }
+        counts =
+          counts.isEmpty
+          ? read : zip(counts, read).map { zip($0, $1).map { $0 + $1 } }
+      }
+      data.rows += zip(classes, counts).map { [label, $0] + $1.map { "\($0)" } }
+      panels.append(
+        .init(
+          label,
+          counts.map { line in
+            let total = line.reduce(0, +)
+            return total > 0 ? line.map { Double($0) / Double(total) } : nil
+          }))
+    }
+    data.columns += classes
+    let others =
+      groups.others.isEmpty ? "" : ", all \(groups.others.joined(separator: " and ")) together"
+    return (
+      ShareChart(
+        panels, rows: classes, rowTitle: "label", columns: classes, columnTitle: "predicted",
+        width: width,
+        note: "Numbers: per cent of the frames with a label\(others); a row is 100."), data
+    )
+  }
+
   // MARK: Clusters
 
   /// A panel for each entry, its points grouped by a column; crosses are the means of groups.

@@ -6,11 +6,11 @@ internal import StageKit
 ///
 /// `bars`: a panel for each metric, a bar for each value of a key column; `clusters`: embedded features
 /// with their clusters; `frame`: a frame and what is salient in it; `curves`: how trainings went;
-/// `relation`: one score against another. SVG by gnuplot (of `frame`: a PNG of 300 dpi within SVG),
+/// `relation`: one score against another; `confusion`: what classes were taken for. SVG by gnuplot (of `frame`: a PNG of 300 dpi within SVG),
 /// PDF and PNG of it by librsvg.
 struct FigureStage: Stage {
   enum Chart: String, CaseIterable {
-    case bars, clusters, frame, curves, relation
+    case bars, clusters, frame, curves, relation, confusion
   }
 
   static let kind = "figure"
@@ -25,6 +25,11 @@ struct FigureStage: Stage {
     help: "CSV with x and y of each feature row, for clusters: a panel for each entry")
   static let curves = Input(
     "curves", "curves", many: true, optional: true, help: "CSV of trainings, for curves")
+  static let confusion = Input(
+    "confusion", "confusion", many: true, optional: true,
+    help:
+      "CSV of counts by label and prediction, for confusion: a panel for each row, of all its entries"
+  )
   static let frames = Input(
     "frames", "frames", many: true, optional: true, help: "frames u8 [T, H, W], for frame")
   static let maps = Input(
@@ -38,7 +43,7 @@ struct FigureStage: Stage {
   static let png = Output("png", "picture", fileExtension: "png", help: "of 300 dpi")
   static let data = Output("data", "csv", fileExtension: "csv", help: "what the figure shows")
   static let inputs = [
-    scores, downstream, embedding, curves, frames, maps, landmarks, fixations,
+    scores, downstream, embedding, curves, confusion, frames, maps, landmarks, fixations,
   ]
   static let outputs = [svg, pdf, png, data]
 
@@ -58,7 +63,7 @@ struct FigureStage: Stage {
     chart = try options.choice(
       "chart",
       help: "bars of scores, clusters of embedding, frame of a scan, curves of trainings, relation "
-        + "of scores to downstream")
+        + "of scores to downstream, confusion of classes")
     width = try options.choice(
       "width", default: .page, help: "column: 88 mm; page: 180 mm")
     rows = try options.text(
@@ -105,6 +110,10 @@ struct FigureStage: Stage {
       let (chart, table) = try relation(context)
       try chart.draw(to: svg)
       data = table.csv
+    case .confusion:
+      let (chart, table) = try confusion(context)
+      try chart.draw(to: svg)
+      data = table.text
     case .frame:
       do {
         data = try FrameFigure(

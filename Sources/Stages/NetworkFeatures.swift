@@ -23,6 +23,7 @@ struct NetworkFeatures {
   let clip: Int?
   let size: [Int]?
   let precision: Precision
+  let allowsSeen: Bool
 
   init(options: inout OptionReader) throws(Diagnostic) {
     layer = try options.choice(
@@ -39,6 +40,10 @@ struct NetworkFeatures {
         "model: [height, width] that whole frames are brought to, each at most 4096; their own unless "
         + "given")
     precision = try options.precision(default: .float32)
+    allowsSeen = try options.boolean(
+      "allow_seen", default: false,
+      help: "model: scans that it was trained on are no error; what is measured on them says little"
+    )
     guard size?.allSatisfy({ $0 <= 4096 }) ?? true else {
       throw options.problem("size", "is \(size ?? []) pixels; expected at most 4096 each")
     }
@@ -46,9 +51,16 @@ struct NetworkFeatures {
 
   /// Opens a model for the frames of one scan.
   ///
-  /// - Throws: `StageFailure` where the file is no such model, or does not say what clips it wants
-  func open(_ path: String, for set: FrameSet, cpus: Int) throws -> NetworkExtraction {
+  /// - Parameter scan: its id, where it is known
+  /// - Throws: `StageFailure` where the file is no such model, does not say what clips it wants, or was
+  ///   trained on this scan
+  func open(
+    _ path: String, for set: FrameSet, of scan: String?, cpus: Int
+  ) throws -> NetworkExtraction {
     let model = try VideoModel(path: path)
+    if let scan, !allowsSeen {
+      try model.refuse(scans: [scan], groups: [], path: path, for: "its features")
+    }
     guard let clip = clip ?? model.clip else {
       throw StageFailure(
         "'\(path)' does not say how many frames its clips have; expected the option 'clip'")
@@ -166,18 +178,11 @@ struct NetworkExtraction {
     return rows
   }
 
-  /// Whole frames, the given one in the middle; those of its run's ends stand for what lies beyond.
+  /// Whole frames.
   private func clip(around frame: Int) -> ClipPlan {
     let run = temporal == .clip ? set.run(of: frame) : frame..<frame + 1
-    let (down, across) = (
-      Double(set.height) / Double(shape[1]), Double(set.width) / Double(shape[2])
-    )
-    let geometry = Affine(yy: down, y0: (down - 1) / 2, xx: across, x0: (across - 1) / 2)
-    return ClipPlan(
-      frames: (0..<shape[0]).map { number in
-        let wanted = frame - shape[0] / 2 + number
-        return SelfSupervision.FramePlan(
-          index: min(max(wanted, run.lowerBound), run.upperBound - 1), geometry: geometry)
-      })
+    let geometry = Affine.showing(
+      [0, 0, Double(set.height), Double(set.width)], at: Array(shape.dropFirst()))
+    return ClipPlan(around: frame, count: shape[0], in: run, geometry: geometry)
   }
 }

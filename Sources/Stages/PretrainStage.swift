@@ -11,7 +11,7 @@ internal import StageKit
 /// Source: Droste et al. (2019), section 3, for the recipe; the methods name their own.
 struct PretrainStage: Stage {
   static let kind = "pretrain"
-  static let version = 1
+  static let version = 2
   static let summary = "Trains a video network without labels, by a pretext task"
   static let frames = Input(
     "frames", "frames", many: true, help: "frames u8 [T, H, W], all of one size")
@@ -85,7 +85,14 @@ struct PretrainStage: Stage {
       "size", count: 2, in: 16..., unit: "pixels",
       help:
         "[height, width] of the clips; else a square as high and wide as the frames' shorter side")
-    recipe = try TrainingRecipe(options: &options)
+    // Rate .1, momentum .9, decay 1e-4, batch 32, 8 epochs, a tenth of the rate in the last two.
+    // Source: Droste et al. (2019), section 3.
+    let steps = try options.integer(
+      "steps", in: 1..., default: 300, unit: "steps",
+      help: "of gradient descent, the last quarter at a tenth of the rate; the paper's group: 8 "
+        + "passes over the frames in batches of 32, the last two at a tenth")
+    recipe = try TrainingRecipe(
+      options: &options, standard: .init(rate: 0.1, decay: 1e-4, drops: [0.75]), steps: steps)
     interval = try options.integer(
       "evaluate_every", in: 1..., default: 50, unit: "steps",
       help: "from one point of the curves to the next; divides 'steps'")
@@ -117,12 +124,12 @@ struct PretrainStage: Stage {
     try Gnuplot.require()
     let roles = try self.roles(in: context)
     let size = try clipSize(in: context)
-    let model = try VideoModel(
+    var model = try VideoModel(
       shape, channels: channels, clip: method.sampler.frames ?? clip, size: size, seed: seed)
-    try takeWeights(model, in: context)
-    let curves =
+    try takeWeights(&model, in: context)
+    let (curves, seen) =
       method.objectives.isEmpty
-      ? PretrainCurves(points: [], kept: nil)
+      ? (PretrainCurves(points: [], kept: nil), VideoModel.Seen())
       : try train(model.network, size: size, roles: roles, in: context)
     if method.objectives.isEmpty { context.log("the task asks for nothing: no step is taken") }
     try curves.table.text.write(
@@ -132,7 +139,7 @@ struct PretrainStage: Stage {
     for warning in curves.warnings { context.log(warning) }
     try model.save(
       to: context.path(PretrainStage.model), method: task, seed: seed,
-      steps: curves.kept?.steps ?? 0)
+      steps: curves.kept?.steps ?? 0, afterSeeing: seen)
   }
 
   // MARK: What it begins with
@@ -159,7 +166,7 @@ struct PretrainStage: Stage {
     return [side, side]
   }
 
-  private func takeWeights(_ model: VideoModel, in context: StageContext) throws {
+  private func takeWeights(_ model: inout VideoModel, in context: StageContext) throws {
     switch (weights, context.has(PretrainStage.initial)) {
     case (nil, false): break
     case (nil, true): try model.takeWeights(from: context.path(PretrainStage.initial))
@@ -175,7 +182,7 @@ struct PretrainStage: Stage {
 
   private func train(
     _ network: ResNet3D, size: [Int], roles: RolesFile?, in context: StageContext
-  ) throws -> PretrainCurves {
+  ) throws -> (curves: PretrainCurves, seen: VideoModel.Seen) {
     let scans = try scans(roles: roles, in: context)
     let backend = try OneDNNBackend(threads: threads)
     let type = try precision.resolved(on: backend)
@@ -193,9 +200,10 @@ struct PretrainStage: Stage {
       settings: ["task": task.json, "held out": scans.heldGroups.joined(separator: ", ")],
       type: type, backend: backend, in: context)
     let (points, kept) = try training.run()
-    return PretrainCurves(
+    let curves = PretrainCurves(
       points: points, kept: kept, chance: method.chance(classes: classes),
       answers: try held.answers())
+    return (curves, scans.seen)
   }
 
   private func scans(roles: RolesFile?, in context: StageContext) throws -> PretrainScans {

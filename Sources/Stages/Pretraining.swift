@@ -14,7 +14,7 @@ final class Pretraining {
 
   private let trainer: Trainer<MethodBatches>
   private let network: ResNet3D
-  private let held: HeldOutClips
+  private let held: HeldOutClips?
   private let recipe: TrainingRecipe
   private let schedule: Schedule
   private let kept: Kept
@@ -26,11 +26,12 @@ final class Pretraining {
   private var best: (loss: Double, steps: Int)?
 
   /// - Parameters:
+  ///   - held: what the points of the curves are measured on besides; `nil`: on nothing
   ///   - interval: steps from one point of the curves to the next; divides the steps of the recipe
   ///   - settings: what else decides the result, for the checkpoint
   init(
     _ network: ResNet3D, heads: [any Layer], method: Method, on batches: MethodBatches,
-    judgedBy held: HeldOutClips, recipe: TrainingRecipe, interval: Int, keeping kept: Kept,
+    judgedBy held: HeldOutClips?, recipe: TrainingRecipe, interval: Int, keeping kept: Kept,
     settings: [String: String], type: ElementType, backend: OneDNNBackend,
     in context: StageContext
   ) throws {
@@ -55,7 +56,8 @@ final class Pretraining {
   /// - Throws: `StageFailure` where it was stopped before the last step
   func run() throws -> (points: [PretrainCurves.Point], kept: PretrainCurves.Point) {
     let end = try trainer.run(
-      shouldStop: { context.shouldStop }, evaluate: { try held.worth() }, report: { try report($0) }
+      shouldStop: { context.shouldStop }, evaluate: { try held?.worth() ?? [:] },
+      report: { try report($0) }
     )
     guard end.isComplete else {
       throw StageFailure(

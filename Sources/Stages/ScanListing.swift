@@ -71,7 +71,7 @@ struct ScanListing {
         guard let entry = known[scan] else {
           throw StageFailure(
             "'\(port.name)' has the scan '\(scan)', which has no role"
-              + Suggestion.clause(for: scan, among: Array(known.keys)))
+              + Suggestion.clause(for: scan, among: known.keys.sorted()))
         }
         guard entry.role != .test, entry.role != .downstream else {
           throw StageFailure(

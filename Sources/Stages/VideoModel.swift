@@ -1,3 +1,4 @@
+internal import Foundation
 internal import Learning
 internal import StageKit
 
@@ -7,7 +8,7 @@ internal import StageKit
 /// elsewhere need not have: `network` (`r3d_18`); `width`, `se` and `dilate` of the network; `clip`
 /// (frames) and `size` ([height, width], pixels) of the clips that it was trained on; `grid` (its last
 /// layer has a cell for so many pixels); `normalisation` of the clips; `method` (JSON), `seed` and
-/// `steps` of the training.
+/// `steps` of the training; `scans` and `groups` (JSON lists) that it has seen.
 struct VideoModel {
   /// What decides the shapes of the weights, and where the last layer looks.
   struct Shape: Hashable {
@@ -18,12 +19,24 @@ struct VideoModel {
     var dilates: Bool
   }
 
+  /// What a network has seen in all its trainings, so that nothing is measured on it.
+  struct Seen: Hashable {
+    var scans: Set<String> = []
+    var groups: Set<String> = []
+
+    func union(_ other: Seen) -> Seen {
+      Seen(scans: scans.union(other.scans), groups: groups.union(other.groups))
+    }
+  }
+
   let network: ResNet3D
   let shape: Shape
   /// Frames of a clip; `nil` where the file does not say.
   let clip: Int?
   /// [height, width] of a clip, in pixels; `nil` where the file does not say.
   let size: [Int]?
+  /// `nil` where the file does not say.
+  private(set) var seen: Seen?
 
   static let networkName = "r3d_18"
   /// What a clip's values are: grey, then this.
@@ -39,7 +52,7 @@ struct VideoModel {
   /// - Parameter channels: that it is trained with, 1 or 3 that are all alike; whoever reads its file
   ///   sums the weights of three
   init(_ shape: Shape, channels: Int, clip: Int, size: [Int], seed: Int) throws {
-    (self.shape, self.clip, self.size) = (shape, clip, size)
+    (self.shape, self.clip, self.size, seen) = (shape, clip, size, Seen())
     network = try VideoModel.network(shape, channels: channels, seed: seed)
   }
 
@@ -49,7 +62,7 @@ struct VideoModel {
   ///   not fit
   init(path: String) throws {
     let facts = try VideoModelFacts(path: path)
-    (shape, clip, size) = (facts.shape, facts.clip, facts.size)
+    (shape, clip, size, seen) = (facts.shape, facts.clip, facts.size, facts.seen)
     network = try VideoModel.network(facts.shape, seed: 0)
     try network.load(from: path, leavingOut: VideoModel.heads)
   }
@@ -66,8 +79,9 @@ struct VideoModel {
   /// Takes over the weights of a file: of a backbone of the same width, dilated or not.
   ///
   /// - Throws: as `init(path:)`
-  func takeWeights(from path: String) throws {
-    let other = try VideoModelFacts(path: path).shape
+  mutating func takeWeights(from path: String) throws {
+    let facts = try VideoModelFacts(path: path)
+    let other = facts.shape
     guard other.width == shape.width, other.excites == shape.excites else {
       throw StageFailure(
         "'\(path)' has the weights of a network of width \(other.width), se \(other.excites); the "
@@ -75,12 +89,35 @@ struct VideoModel {
           + "file's")
     }
     try network.load(from: path, leavingOut: VideoModel.heads)
+    seen = facts.seen
+  }
+
+  /// Fails where the network was trained on what it is about to be measured on.
+  ///
+  /// - Parameters:
+  ///   - purpose: what is measured, as in "fold 0"
+  ///   - path: of the model, for the error
+  /// - Throws: `StageFailure` naming the scan or the group
+  func refuse(scans: [String], groups: [String], path: String, for purpose: String) throws {
+    guard let seen else { return }
+    let (scan, group) = (
+      scans.first { seen.scans.contains($0) }, groups.first { seen.groups.contains($0) }
+    )
+    guard scan != nil || group != nil else { return }
+    let what = scan.map { "scan '\($0)'" } ?? "other scans of group '\(group ?? "")'"
+    throw StageFailure(
+      "'\(path)' was trained on \(what), so \(purpose) would be measured on what the network has "
+        + "seen; select scans of other groups for one of them")
   }
 
   /// - Parameters:
   ///   - method: how it was trained, written out
   ///   - steps: how many were taken
-  func save(to path: String, method: Value, seed: Int, steps: Int) throws {
+  ///   - more: what the training has seen besides what the weights came with
+  func save(
+    to path: String, method: Value, seed: Int, steps: Int, afterSeeing more: Seen
+  ) throws {
+    let seen = self.seen?.union(more)
     var metadata = [
       "network": VideoModel.networkName, "width": "\(shape.width)", "se": "\(shape.excites)",
       "dilate": "\(shape.dilates)", "grid": "\(gridStep)",
@@ -89,6 +126,10 @@ struct VideoModel {
     ]
     if let clip { metadata["clip"] = "\(clip)" }
     if let size { metadata["size"] = size.map { "\($0)" }.joined(separator: ",") }
+    if let seen {
+      metadata["scans"] = Value.list(seen.scans.sorted().map { .string($0) }).json
+      metadata["groups"] = Value.list(seen.groups.sorted().map { .string($0) }).json
+    }
     try network.save(to: path, metadata: metadata)
   }
 }
@@ -98,6 +139,7 @@ private struct VideoModelFacts {
   var shape: VideoModel.Shape
   var clip: Int?
   var size: [Int]?
+  var seen: VideoModel.Seen?
 
   init(path: String) throws {
     let file = try SafetensorsFile(path: path)
@@ -128,6 +170,14 @@ private struct VideoModelFacts {
     size = try value("size", "height,width in pixels") { text in
       let numbers = text.split(separator: ",").compactMap { Int($0) }
       return numbers.count == 2 && numbers.allSatisfy { $0 > 0 } ? numbers : nil
+    }
+    func names(_ key: String) throws -> Set<String>? {
+      try value(key, "a JSON list of names") { text in
+        (try? JSONDecoder().decode([String].self, from: Data(text.utf8))).map { Set($0) }
+      }
+    }
+    if let scans = try names("scans"), let groups = try names("groups") {
+      seen = VideoModel.Seen(scans: scans, groups: groups)
     }
   }
 }

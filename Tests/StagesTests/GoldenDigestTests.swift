@@ -130,9 +130,23 @@ struct GoldenDigestTests {
     let landmarks = try await run(
       "landmarks", [:], ["maps": .one(path: maps["maps"] ?? "")], keeping: ["landmarks"])
     // Without a step: the bytes of initial weights are those of any processor with these kernels.
-    _ = try await run(
+    let pretrained = try await run(
       "pretrain", ["task": ["pretext": "none"], "width": 0.0625, "clip": 4],
       ["frames": try bench.many("item", [("a", frames)])], keeping: ["model", "scores", "curves"])
+    // Votes are far enough apart for any processor; a fine-tuning's bytes would not be.
+    let classes = try ["p", "q"].map {
+      try bench.scratch.write(
+        "first\tlast\tlabel\tgroup\n0\t3\theart\t\($0)\n4\t99\tfemur\t\($0)\n", to: "\($0).tsv")
+    }
+    let folds = try bench.scratch.write(
+      "item\tgroup\trole\tfold\na\tp\tdownstream\t0\nb\tq\tdownstream\t1\n", to: "folds.tsv")
+    _ = try await run(
+      "downstream", ["mode": "knn", "voters": 1, "fold": 0, "clip": 2, "size": [16, 16]],
+      [
+        "frames": try bench.many("item", [("a", frames), ("b", frames)]),
+        "labels": try bench.many("item", [("a", classes[0]), ("b", classes[1])]),
+        "roles": .one(path: folds), "model": .one(path: pretrained["model"] ?? ""),
+      ], keeping: ["scores", "predictions", "confusion", "classes", "curves"])
     let gaze = try bench.scratch.write(Self.gaze, to: "gaze.tsv")
     _ = try await run(
       "gaze", ["grid": [14, 18], "every": 2],
