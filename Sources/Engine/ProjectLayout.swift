@@ -2,11 +2,16 @@
 public struct ProjectLayout: Hashable, Sendable {
   /// The folder with `.fathom/`, or the current one.
   public var root: String
+  /// Database, logs, links and, by default, the store.
+  public var artifacts: String
 
-  public init(root: String) { self.root = root }
+  /// - Parameter artifacts: `Artifacts/` below the root unless given
+  public init(root: String, artifacts: String? = nil) {
+    self.root = root
+    self.artifacts = artifacts ?? root + "/Artifacts"
+  }
 
   public var configuration: String { root + "/.fathom/config.yaml" }
-  public var artifacts: String { root + "/Artifacts" }
   public var database: String { artifacts + "/fathom.db" }
   public var latest: String { artifacts + "/latest" }
   public var defaultStore: String { artifacts + "/store" }

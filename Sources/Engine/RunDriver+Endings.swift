@@ -30,7 +30,7 @@ extension RunDriver {
       report.inputs = portDigests(miss)
     }
     end(index, decision, report)
-    try links.show(instance, record)
+    try links?.show(instance, record)
     observer.observe(
       .reused(
         instance: instance.address, decision: decision, items: items,
@@ -67,7 +67,7 @@ extension RunDriver {
     let items = execution.miss.items?.count
     // Of many items it is the largest of what is in memory, and what follows needs its own.
     execution.miss.items = nil
-    try links.show(instance, record)
+    try links?.show(instance, record)
     observer.observe(
       .finished(
         instance: instance.address, seconds: seconds, items: items,

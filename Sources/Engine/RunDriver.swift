@@ -71,7 +71,8 @@ final class RunDriver {
   let interruption: Interruption
   let observer: EventRecorder
   let assessor: Assessor
-  let links: LatestLinks
+  /// `nil` where the run leaves `latest/` alone.
+  let links: LatestLinks?
   /// Of each instance of the plan; `nil` outside the selection.
   var states: [State?]
   var executions: [Int: Execution] = [:]
@@ -103,9 +104,11 @@ final class RunDriver {
     assessor = Assessor(
       plan: setup.plan, store: setup.store, cache: setup.cache, provenance: setup.provenance,
       digests: setup.digests, environment: setup.environment)
-    links = LatestLinks(
-      project: setup.project, pipeline: setup.plan.name, store: setup.store,
-      provenance: setup.provenance, files: assessor.files)
+    links =
+      setup.showsLatest
+      ? LatestLinks(
+        project: setup.project, pipeline: setup.plan.name, store: setup.store,
+        provenance: setup.provenance, files: assessor.files) : nil
     scheduler = Scheduler(capacity: setup.capacity)
     states = Array(repeating: nil, count: setup.plan.instances.count)
     consumers = Array(repeating: [], count: setup.plan.instances.count)
@@ -136,10 +139,11 @@ final class RunDriver {
     }
     settleRest()
     try flush()
-    try links.finish(wholePlan: setup.selection.count == plan.instances.count ? plan : nil)
+    try links?.finish(wholePlan: setup.selection.count == plan.instances.count ? plan : nil)
     try setup.provenance.end(run: run, status: status, at: now)
-    let summary = RunOutcome(
+    var summary = RunOutcome(
       run: run, status: status, counts: counts, seconds: now - begun, savedSeconds: savedSeconds)
+    for index in setup.selection { summary.records[index] = assessor.resolved[index]?.record }
     observer.observe(.ended(summary))
     return summary
   }

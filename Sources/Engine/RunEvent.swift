@@ -56,6 +56,8 @@ public struct RunOutcome: Hashable, Sendable {
   public var seconds: Double
   /// Seconds that hits and cut-offs once took to execute.
   public var savedSeconds: Double
+  /// What each instance gave, by its index in the plan, where it gave something.
+  public var records: [Int: ActionRecord] = [:]
 
   public init(
     run: Int, status: RunStatus, counts: [Decision: Int], seconds: Double, savedSeconds: Double

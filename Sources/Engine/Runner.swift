@@ -36,6 +36,8 @@ public struct RunSetup: Sendable {
   /// What all `run:` commands may read inside `hidden`.
   public var readable: [String]
   public var row: RunRow
+  /// Whether `latest/` shows what the run made.
+  public var showsLatest = true
   /// Called once, before the first job starts; never in a run without work.
   public var willExecute: @Sendable () -> Void = {}
   /// Compares the working tree with its commit; `nil` where there is no repository.

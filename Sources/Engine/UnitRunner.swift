@@ -84,7 +84,7 @@ struct UnitRunner: Sendable {
           isCommand
           ? try taker.takeCommandOutputs(files: files) : try taker.takeKindOutputs(item: nil)
         result.outputs = .success(outputs)
-        result.cells = try cells(in: outputs, of: unit.instance)
+        result.cells = try TableCell.read(outputs, of: unit.instance, in: store)
       } catch let problem as Failure {
         result.outputs = .failure(failure(problem.message))
       }
@@ -216,38 +216,6 @@ struct UnitRunner: Sendable {
       items[artifact] = file.path
     }
     return (nil, items)
-  }
-
-  /// A port of type `cells` holds a table's cells, which the provenance keeps.
-  private func cells(in outputs: [Artifact], of instance: Instance) throws -> [TableCell] {
-    struct Cells: Decodable {
-      struct Cell: Decodable {
-        var row: String
-        var column: String
-        var text: String
-        var value: Double?
-        var aggregate: String
-        var n: Int
-        var sources: [[String: String]]?
-      }
-      var cells: [Cell]
-    }
-    var found: [TableCell] = []
-    for (port, artifact) in zip(instance.outputs, outputs)
-    where port.type == "cells" && artifact.form == .file {
-      let bytes = try store.read(artifact.digest)
-      guard let table = try? JSONDecoder().decode(Cells.self, from: Data(bytes)) else {
-        throw Failure(
-          instance: instance.address, item: nil,
-          message: "output '\(port.name)' holds no cells: {\"cells\": [{row, column, text, …}]}")
-      }
-      found += table.cells.map {
-        TableCell(
-          table: instance.address, row: $0.row, column: $0.column, text: $0.text, value: $0.value,
-          aggregate: $0.aggregate, n: $0.n, keys: $0.sources ?? [])
-      }
-    }
-    return found
   }
 
   /// Moves the log to where it stays and reads its end.

@@ -60,6 +60,7 @@ public struct Diagnostic: Error, Hashable, Sendable {
     case unmatchedAxis = "unmatched-axis"
     case duplicateEntry = "duplicate-entry"
     case impossibleRequest = "impossible-request"
+    case damagedLock = "damaged-lock"
   }
 
   public var rule: Rule

@@ -79,6 +79,17 @@ extension ProvenanceDatabase {
     return try id.flatMap { try run($0) }
   }
 
+  /// The newest successful run of files of this commit.
+  public func findRun(atCommit commit: String) throws -> RecordedRun? {
+    let id = try readOnce { database in
+      let query = try Prepared(
+        database, "SELECT max(id) FROM run WHERE git_commit = ? AND status = 'succeeded'")
+      query.bind(commit)
+      return try query.step() ? query.integerIfAny(0) : nil
+    }
+    return try id.flatMap { try run($0) }
+  }
+
   /// The jobs of a run, in the order in which they were recorded.
   public func jobs(ofRun run: Int) throws -> [JobRow] {
     try readOnce { database in

@@ -52,7 +52,7 @@ struct PipelineOptions: ParsableArguments {
   var arguments: [String] = []
 }
 
-extension ArraySlice {
-  /// The only element of an array of one.
+extension Swift.Collection {
+  /// The only element of a collection of one.
   var only: Element? { count == 1 ? first : nil }
 }

@@ -110,9 +110,10 @@ struct Session {
   }
 
   /// - Parameter needsFiles: whether a file that is named but missing is an error.
-  func loader(needsFiles: Bool = true) -> PipelineLoader {
+  ///   - root: where paths start; the project's folder unless given
+  func loader(needsFiles: Bool = true, root: String? = nil) -> PipelineLoader {
     PipelineLoader(
-      project: project.root, fileExists: needsFiles ? nil : { _ in true },
+      project: root ?? project.root, fileExists: needsFiles ? nil : { _ in true },
       catalogue: { try CatalogueCache.load(worker: Host.worker) })
   }
 
@@ -158,8 +159,14 @@ struct Session {
       gpu: configuration.gpu ?? Host.gpus, named: configuration.resources)
   }
 
-  func runRow(_ plan: Plan, verb: String, _ digests: any FileDigests) throws -> RunRow {
-    let git = GitHead(project: project.root)
+  /// - Parameters:
+  ///   - pipeline: the file as the database keeps it; the plan's own unless given
+  ///   - git: what the project's files are of
+  func runRow(
+    _ plan: Plan, verb: String, _ digests: any FileDigests, pipeline: String? = nil,
+    git: GitHead? = nil
+  ) throws -> RunRow {
+    let git = git ?? GitHead(project: project.root)
     return RunRow(
       started: Date().timeIntervalSince1970, arguments: CommandLine.arguments, user: Host.user,
       host: Host.name, os: Host.operatingSystem, cpu: Host.processor,
@@ -167,6 +174,6 @@ struct Session {
       toolVersion: Fathom.version,
       toolDigest: try digests.digests(of: [Host.binary])[0]?.digest, gitCommit: git.commit,
       gitRef: git.ref,
-      pipeline: recorded(plan.path), pipelineDigest: plan.digest, verb: verb)
+      pipeline: pipeline ?? recorded(plan.path), pipelineDigest: plan.digest, verb: verb)
   }
 }

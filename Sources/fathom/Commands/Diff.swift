@@ -11,7 +11,7 @@ struct Diff: ParsableCommand {
 
   @OptionGroup var common: CommonOptions
 
-  @Argument(help: ArgumentHelp("A run's number.", valueName: "run"))
+  @Argument(help: ArgumentHelp("A run's number, or a tag.", valueName: "run"))
   var before: String
 
   @Argument(help: ArgumentHelp("Another, or latest.", valueName: "run"))

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Engine
+import Foundation
 import Pipelines
 import StageKit
 import Storage
@@ -224,9 +225,13 @@ extension ProvenanceDatabase {
   ///
   /// - Throws: `UsageError` where there is none
   func namedRun(_ text: String) throws -> RecordedRun {
-    guard let run = try findRun(text) else {
-      throw UsageError("there is no run '\(text)'; see 'fathom log'")
+    if let run = try findRun(text) { return run }
+    // A plain git tag: the newest run of its commit.
+    if let commit = Git.commit(text, in: FileManager.default.currentDirectoryPath) {
+      if let run = try findRun(atCommit: commit) { return run }
+      throw UsageError(
+        "no run was made at '\(text)' (\(commit.prefix(7))); 'fathom reproduce \(text)' makes one")
     }
-    return run
+    throw UsageError("there is no run '\(text)'; see 'fathom log'")
   }
 }

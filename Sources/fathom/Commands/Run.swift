@@ -1,13 +1,8 @@
 import ArgumentParser
-import Dispatch
 import Engine
-import Executors
-import Foundation
-import Glibc
 import Pipelines
 import StageKit
 import Storage
-import Synchronization
 
 /// `fathom run`.
 struct Run: AsyncParsableCommand {
@@ -21,6 +16,7 @@ struct Run: AsyncParsableCommand {
 
   @OptionGroup var common: CommonOptions
   @OptionGroup var pipeline: PipelineOptions
+  @OptionGroup var manner: RunManner
   @OptionGroup var options: RunOptions
 
   func run() async throws { try await perform() }
@@ -29,68 +25,24 @@ struct Run: AsyncParsableCommand {
   /// much of what it does.
   @MainActor func perform() async throws {
     try common.begin()
-    if options.dryRun {
-      try PlanVerb.print(common: common, pipeline: pipeline, force: options.force)
+    if manner.dryRun {
+      try PlanVerb.print(common: common, pipeline: pipeline, force: manner.force)
       return
     }
     let session = try Session()
     let (path, targets) = try session.pipelineAndTargets(pipeline.arguments)
     let plan = try session.load(path, pipeline)
     let selection = try TargetSelection(targets, in: plan)
-    let store = try session.openStore()
-    let database = try session.openDatabase()
-    let observer: any RunObserver =
-      if common.json {
-        JSONDisplay()
-      } else if options.progress == .auto && Terminal.standardError.isInteractive && !common.quiet
-        && Environment["CI"] == nil
-      {
-        LiveDisplay(plan: plan, options: common)
-      } else {
-        PlainDisplay(
-          plan: plan, options: common, showsProgress: options.progress != .none)
-      }
-    let environment = Environment.all
-    var setup = RunSetup(
-      plan: plan, selection: selection.needed, forced: options.force ? selection.chosen : [],
-      store: store, cache: store, digests: database, provenance: database,
-      executor: LocalExecutor(), observer: observer, environment: environment,
-      jobEnvironment: { instance, layout, checkpoint, run in
-        switch instance.work {
-        case .kind:
-          return JobEnvironment.worker(
-            caller: environment, layout: layout, cpus: instance.resources.cpu,
-            processor: Host.processorDescription)
-        case .command:
-          var declared: [String: String] = [:]
-          for variable in instance.environment {
-            declared[variable.name] = variable.value ?? environment[variable.name]
-          }
-          return JobEnvironment.command(
-            caller: environment, declared: declared, stage: instance.address, run: "\(run)",
-            layout: layout, checkpointFolder: checkpoint, cpus: instance.resources.cpu)
-        }
-      },
-      capacity: try session.capacity(jobs: options.jobs), keepsGoing: options.keepGoing,
-      retries: options.retries, timeoutSeconds: try options.seconds(options.timeout, "--timeout"),
-      lockTimeoutSeconds: try options.seconds(options.lockTimeout, "--lock-timeout"),
-      worker: Host.worker, project: session.project,
-      hidden: [session.project.root, store.path],
-      readable: session.configuration.readable.map(session.absolute),
-      row: try session.runRow(plan, verb: "run", database),
-      sourceChanges: { GitChanges.of(project: session.project.root, store: store) })
-    let signals = Signals()
-    setup.willExecute = { signals.listen() }
-    let runner = Runner(setup)
-    signals.runner.withLock { $0 = runner }
-    defer { store.endStaging() }
-    let summary = try await runner.run()
-    if !common.json {
-      Terminal.standardError.write(RunText.summary(summary, .standardError) + "\n")
-      if summary.status == .succeeded { showResults(plan, selection.needed, session) }
+    let execution = Execution(
+      session: session, store: try session.openStore(), database: try session.openDatabase(),
+      common: common, options: options)
+    let outcome = try await execution.run(
+      plan, selection.needed, forced: manner.force ? selection.chosen : [],
+      row: try session.runRow(plan, verb: "run", execution.database))
+    if selection.needed.count == plan.instances.count {
+      Lock.write(outcome, of: plan, by: pipeline, in: session, execution.store)
     }
-    if let signal = signals.first { throw Ending(code: 128 + signal) }
-    if summary.status != .succeeded { throw Ending(code: 1) }
+    if !common.json { showResults(plan, selection.needed, session) }
   }
 
   /// Where tables and figures are, for those who would rather look than read.
@@ -139,11 +91,12 @@ extension Run {
     pipeline.sets = []
     pipeline.profile = []
     pipeline.arguments = arguments
+    manner = RunManner()
+    manner.dryRun = false
+    manner.force = false
     options = RunOptions()
-    options.dryRun = false
     options.jobs = jobs
     options.keepGoing = false
-    options.force = false
     options.retries = nil
     options.timeout = nil
     options.lockTimeout = nil
@@ -152,23 +105,26 @@ extension Run {
   }
 }
 
-/// The flags of `run`.
+/// What of the pipeline is executed.
+struct RunManner: ParsableArguments {
+  @Flag(name: [.customShort("n"), .long], help: "Say what would run; run nothing.")
+  var dryRun = false
+
+  @Flag(name: .shortAndLong, help: "Execute the targets even if they have a result.")
+  var force = false
+}
+
+/// How jobs are executed.
 struct RunOptions: ParsableArguments {
   enum Progress: String, CaseIterable, ExpressibleByArgument {
     case auto, plain, none
   }
-
-  @Flag(name: [.customShort("n"), .long], help: "Say what would run; run nothing.")
-  var dryRun = false
 
   @Option(name: .shortAndLong, help: "How many processors jobs may use together.")
   var jobs: Int?
 
   @Flag(name: .shortAndLong, help: "After a failure go on with what does not need it.")
   var keepGoing = false
-
-  @Flag(name: .shortAndLong, help: "Execute the targets even if they have a result.")
-  var force = false
 
   @Option(help: "How often to try a failed job again, for every stage.")
   var retries: Int?
@@ -202,36 +158,5 @@ struct RunOptions: ParsableArguments {
       throw UsageError("\(flag) is '\(text)'; expected a time such as 90s or 15min")
     }
     return seconds
-  }
-}
-
-/// Turns the first SIGINT or SIGTERM into a polite stop and the second into a hard one.
-final class Signals: Sendable {
-  let runner = Mutex<Runner?>(nil)
-  private let received = Atomic<Int32>(0)
-  private let sources = Mutex<[any DispatchSourceSignal]>([])
-
-  /// Until this is called signals do what they always do.
-  func listen() {
-    for number in [SIGINT, SIGTERM, SIGHUP] {
-      signal(number, SIG_IGN)
-      sources.withLock { sources in
-        let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-        source.setEventHandler { [weak self] in self?.receive(number) }
-        source.resume()
-        sources.append(source)
-      }
-    }
-  }
-
-  private func receive(_ number: Int32) {
-    _ = received.compareExchange(expected: 0, desired: number, ordering: .relaxed)
-    runner.withLock { $0 }?.interrupt()
-  }
-
-  /// The signal that came first.
-  var first: Int32? {
-    let number = received.load(ordering: .relaxed)
-    return number == 0 ? nil : number
   }
 }

@@ -20,7 +20,7 @@ struct Show: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "A run's number, latest, an instance, or TABLE:ROW:COLUMN.", valueName: "what"))
+      "A run's number, latest, a tag, an instance, or TABLE:ROW:COLUMN.", valueName: "what"))
   var subject = "latest"
 
   @Argument(help: ArgumentHelp("After 'method': a short name, or one of the pipeline's methods."))
@@ -41,11 +41,19 @@ struct Show: ParsableCommand {
       try show(database.namedRun(subject), database)
       return
     }
+    if let run = try database.findRun(subject) {
+      try show(run, database)
+      return
+    }
     if let cell = try database.cell(named: subject) {
       try CellView(cell, database).show(json: common.json)
       return
     }
     guard let job = try database.newestJob(of: subject, executed: false) else {
+      if Git.commit(subject, in: session.project.root) != nil {
+        try show(database.namedRun(subject), database)
+        return
+      }
       if subject.contains(":") {
         throw UsageError(
           "no table has a cell '\(subject)'; expected TABLE:ROW:COLUMN"
