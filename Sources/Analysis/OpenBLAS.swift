@@ -11,6 +11,8 @@ protocol BLASScalar: BinaryFloatingPoint, BitwiseCopyable, Sendable {
 /// results do not depend on the number of threads.
 private let singleThreaded: Void = openblas_set_num_threads(1)
 
+func useOneThread() { singleThreaded }
+
 /// The processor type whose kernels OpenBLAS uses here (`SkylakeX`, `Haswell`): equal names, equal
 /// bytes.
 public var matrixKernels: String { String(cString: openblas_get_corename()) }

@@ -84,6 +84,12 @@ extension FigureStage {
 
   // MARK: Curves
 
+  /// Of a column of curves: one of trainings, or of `sensitivity` (METRIC_NORMALISATION).
+  private static func direction(of column: String) -> Scores.Direction {
+    SensitivityStage.metrics.first { column.hasPrefix($0.name + "_") }?.direction
+      ?? PretrainCurves.direction(of: column)
+  }
+
   /// Means over the entries of a row, at each step that all of them have.
   func curves(_ context: StageContext) throws -> LineChart {
     let groups = try groups(FigureStage.curves, in: context)
@@ -138,7 +144,7 @@ extension FigureStage {
       LineChart.Panel(
         title: AxisTitle(
           ScoreTable.words(column),
-          higherIsBetter: PretrainCurves.direction(of: column) == .higher
+          higherIsBetter: FigureStage.direction(of: column) == .higher
         ).text,
         lines: zip(groups.labels, colours).compactMap { label, colour in
           values[label]?[column].map { _ in

@@ -15,11 +15,17 @@ internal import StageKit
 /// all scans. The base stays the same cluster; draws without it do not count.
 ///
 /// Where `index.csv` of the features has the columns `class` or `structure`: `nmi` and `ari` of the
-/// clusters against the class, `nmi_structure` and `ari_structure`, over rows where it is known.
-/// Source: Zhang et al., equations 1 to 3; Rousseeuw (1987); Efron & Tibshirani (1993).
+/// clusters against the class, `nmi_structure` and `ari_structure`, over rows where it is known; and
+/// `knn_accuracy`, `knn_accuracy_structure`: the share of them that the nearest rows of other scans call
+/// right, by vote.
+///
+/// `rank_me` and `alpha_req` are of the features alone, whatever the clusters. These and the votes have no
+/// interval.
+/// Source: Zhang et al., equations 1 to 3; Rousseeuw (1987); Efron & Tibshirani (1993); Garrido et al.
+/// (2023); Agrawal et al. (2022).
 struct MetricsStage: Stage {
   static let kind = "metrics"
-  static let version = 3
+  static let version = 4
   static let summary = "Measures how well features cluster"
   static let features = Input(
     "features", "features", many: true, help: "the features that were clustered, f32 [n, d]")
@@ -32,25 +38,30 @@ struct MetricsStage: Stage {
 
   enum Silhouette: String, CaseIterable {
     case all
-    /// Without the modes that compare all pairs of rows.
+    /// Without what compares all pairs of rows: other modes, and the votes of the nearest.
     case sqeuclidean
   }
 
   let silhouette: Silhouette
   let tau: Double
   let base: Int?
+  let voters: Int
   let resamples: Int
   let seed: Int
 
   init(options: inout OptionReader) throws(Diagnostic) {
     silhouette = try options.choice(
       "silhouette", default: .all,
-      help: "all modes, or only sqeuclidean, whose time grows with n and not n²")
+      help:
+        "all modes and the votes of the nearest, or only sqeuclidean, whose time grows with n and "
+        + "not n²")
     tau = try options.number(
       "tau", from: .leastNormalMagnitude, default: 1,
       help: "the scaling factor of compactness and uniqueness")
     base = try options.integerIfGiven(
       "base", in: 0..., help: "the base cluster of uniqueness; the largest unless given")
+    voters = try options.integer(
+      "voters", in: 1..., default: 5, help: "how many nearest rows of other scans vote for a class")
     resamples = try options.integer(
       "resamples", in: 1...100_000, default: 1000, help: "of the bootstrap over scans")
     seed = try options.integer("seed", in: 0..., default: 0, help: "of the bootstrap")
@@ -98,6 +109,7 @@ struct MetricsStage: Stage {
     }
     metrics += ofClusters
     metrics += try agreement(of: partition, features, scans, draws, in: context)
+    metrics += try companions(of: partition.points, features, scans, in: context)
     let scale = partition.totalVariance
     for index in metrics.indices {
       // The scale-free forms take the features' own scale for tau; see `ClusterMoments`.
@@ -116,6 +128,7 @@ struct MetricsStage: Stage {
       [
         .init("normalise", .string(normalisation.rawValue)),
         .init("clusters", .integer(partition.clusters)), .init("tau", .number(tau)),
+        .init("voters", .integer(voters)),
       ] + (try EvaluationProtocol.fields(of: MetricsStage.features, in: context)))
     try Scores(metrics, conditions).write(to: MetricsStage.scores, in: context)
   }
@@ -255,5 +268,58 @@ struct MetricsStage: Stage {
         metric("nmi") { $0.normalisedMutualInformation }, metric("ari") { $0.adjustedRand },
       ]
     }
+  }
+
+  /// What features are like whatever their clusters: the spread of their variance, and whether the nearest
+  /// rows of other scans are of the same class.
+  private func companions(
+    of points: Matrix<Float>, _ features: FeatureSet, _ scans: Scans, in context: StageContext
+  ) throws -> [Scores.Metric] {
+    let spectrum = try Spectrum(points, threads: context.cpus)
+    let spread: [Scores.Metric] = [
+      .init(name: "rank_me", value: spectrum.rankMe, direction: .higher),
+      .init(name: "alpha_req", value: spectrum.alphaReQ),
+    ]
+    guard silhouette == .all else { return spread }
+    return try spread
+      + [("class", ""), ("structure", "_structure")].compactMap { column, suffix in
+        guard let truth = try features.truth(column, MetricsStage.features, in: context) else {
+          return nil
+        }
+        let votes = try votes(of: points, truth, scans, in: context)
+        return Scores.Metric(
+          name: "knn_accuracy" + suffix,
+          value: votes.count > 0 ? Double(votes.right) / Double(votes.count) : nil,
+          direction: .higher,
+          attributes: [.init("voters", .integer(voters)), .init("known", .integer(votes.count))])
+      }
+  }
+
+  /// How many rows of a known class have a vote, and of how many it is right.
+  private func votes(
+    of points: Matrix<Float>, _ truth: [String?], _ scans: Scans, in context: StageContext
+  ) throws -> (right: Int, count: Int) {
+    let names = Set(truth.compactMap { $0 }).sorted()
+    let numbers = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })
+    let labels = truth.map { $0.flatMap { numbers[$0] } }
+    func rows(_ chosen: [Int]) -> Matrix<Float> {
+      Matrix(
+        rows: chosen.count, columns: points.columns,
+        elements: chosen.flatMap { points[row: $0] })
+    }
+    let known = labels.indices.filter { labels[$0] != nil }
+    var (right, count) = (0, 0)
+    for scan in 0..<scans.count {
+      let own = known.filter { scans.ofRow[$0] == scan }
+      let others = known.filter { scans.ofRow[$0] != scan }
+      guard !own.isEmpty, !others.isEmpty else { continue }
+      let vote = try NeighbourVote(
+        rows(others), labels: others.compactMap { labels[$0] }, voters: voters)
+      for (row, answer) in zip(own, try vote.classify(rows(own), threads: context.cpus)) {
+        count += 1
+        if labels[row] == answer.label { right += 1 }
+      }
+    }
+    return (right, count)
   }
 }

@@ -98,7 +98,7 @@ struct ScoreTable {
     let spelt = [
       "davies_bouldin": "Davies-Bouldin", "calinski_harabasz": "Calinski-Harabasz", "nmi": "NMI",
       "ari": "ARI", "f1": "F1", "kld": "KLD", "nss": "NSS", "auc_judd": "AUC-Judd", "cc": "CC",
-      "sim": "SIM",
+      "sim": "SIM", "rank_me": "RankMe", "alpha_req": "alpha-ReQ", "knn_accuracy": "kNN accuracy",
     ]
     if let words = spelt[name] { return words }
     let words = name.replacing("_", with: " ")

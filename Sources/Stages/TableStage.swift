@@ -55,7 +55,9 @@ struct TableStage: Stage {
   }
 
   /// One cell a line.
-  private static func cells(of table: Table, _ sources: [[[Value]]]) -> String {
+  ///
+  /// - Parameter sources: the keys of the entries behind each cell, where it has such
+  static func cells(of table: Table, _ sources: [[[Value]]]?) -> String {
     var lines: [String] = []
     for (row, content) in table.rows.enumerated() {
       for (column, cell) in content.cells.enumerated() {
@@ -66,7 +68,7 @@ struct TableStage: Stage {
           .init("aggregate", .string(cell.count > 1 ? "mean" : "value")),
           .init("n", .integer(cell.count)), .init("value", cell.value.map { .number($0) } ?? .null),
           .init("sd", cell.deviation.map { .number($0) } ?? .null),
-          .init("sources", .list(sources[row][column])),
+          .init("sources", .list(sources?[row][column] ?? [])),
         ])
         lines.append("  " + value.display)
       }

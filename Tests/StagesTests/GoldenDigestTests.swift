@@ -195,6 +195,14 @@ struct GoldenDigestTests {
         "frames": try bench.many("item", [("a", frames)]), "features": collection,
         "clusters": .one(path: clustered["clusters"] ?? ""),
       ], keeping: ["sheets", "data"])
+    let sensitive = try await run(
+      "sensitivity", ["clusters": [2]], ["features": collection], keeping: ["values", "curves"])
+    _ = try await run(
+      "ranking", ["clusters": 2],
+      [
+        "values": try bench.many(
+          "method", [("a", sensitive["values"] ?? ""), ("b", sensitive["values"] ?? "")])
+      ], keeping: ["csv", "markdown", "latex", "cells", "means"])
     let compared = try bench.many(
       "method", [("a", scored["scores"] ?? ""), ("b", scored["scores"] ?? "")])
     _ = try await run(
