@@ -61,7 +61,7 @@ public struct Spectrum: Sendable {
     _ points: Matrix<Float>, from origin: [Double], threads: Int
   ) -> Matrix<Double> {
     let (n, d) = (points.rows, points.columns)
-    func rows(_ range: Range<Int>) -> Matrix<Double> {
+    @Sendable func rows(_ range: Range<Int>) -> Matrix<Double> {
       Matrix(
         rows: range.count, columns: d,
         elements: (range.lowerBound * d..<range.upperBound * d).map {

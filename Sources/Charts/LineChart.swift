@@ -101,13 +101,24 @@ public struct LineChart: Hashable, Sendable {
     let labels = panel.lines.map(\.label) + panel.levels.map(\.label)
     let last = curves.flatMap { $0.1.map(\.x) }.max() ?? 1
     let room = 10 + ChartPage.letter * Double(labels.map(\.count).max() ?? 0)
+    let left = 42.0
+    let titles = panels.map {
+      ChartPage.lines(of: $0.title, letters: Int((page.panelWidth - left) / ChartPage.letter))
+    }
+    let further = (titles.map(\.count).max() ?? 1) - 1
     var lines = page.margins(
-      ofPanel: index, .init(left: 42, right: min(room, page.panelWidth - 102), top: 34, bottom: 48))
+      ofPanel: index,
+      .init(
+        left: left, right: min(room, page.panelWidth - 102), top: 34 + 15 * Double(further),
+        bottom: 48))
     lines += [
       "set xrange [0:\(last > 0 ? last : 1)]",
       "set yrange [\(range.lowerBound):\(range.upperBound)]",
-      "set label \(quoted(panel.title)) at graph 0, graph 1.1 left",
     ]
+    lines += titles[index].enumerated().map { number, text in
+      "set label \(quoted(text)) at graph 0, graph 1.1 left offset 0,"
+        + "\(titles[index].count - 1 - number)"
+    }
     guard !curves.allSatisfy({ $0.1.isEmpty }) else {
       lines.append("set label \(quoted(panel.note)) at graph 0.5, graph 0.5 center")
       return lines + ["unset tics", "plot NaN notitle"]

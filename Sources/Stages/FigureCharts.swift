@@ -143,7 +143,7 @@ extension FigureStage {
     let panels = columns.map { column in
       LineChart.Panel(
         title: AxisTitle(
-          ScoreTable.words(column),
+          SensitivityStage.words(column) ?? ScoreTable.words(column),
           higherIsBetter: FigureStage.direction(of: column) == .higher
         ).text,
         lines: zip(groups.labels, colours).compactMap { label, colour in

@@ -28,6 +28,17 @@ struct SensitivityStage: Stage {
     ("silhouette", .higher), ("log_uniqueness", .higher), ("compactness", .lower),
   ]
 
+  /// How a figure calls a column of `curves`; `nil` where it is none.
+  static func words(_ column: String) -> String? {
+    for (name, _) in metrics {
+      for normalisation in Normalisation.allCases
+      where column == "\(name)_\(normalisation.rawValue)" {
+        return ScoreTable.words(name) + (normalisation == .l2 ? " (unit rows)" : " (raw rows)")
+      }
+    }
+    return nil
+  }
+
   private let counts: [Int]
   private let taus: [Double]
   private let silhouette: KMeansStage.SilhouetteForm

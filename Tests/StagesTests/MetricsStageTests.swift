@@ -36,7 +36,7 @@ import Testing
         "log_uniqueness_min_over_bases", "uniqueness_mean_over_bases",
         "log_uniqueness_mean_over_bases", "uniqueness_max_over_bases",
         "log_uniqueness_max_over_bases", "uniqueness_scale_free", "log_uniqueness_scale_free",
-        "inertia", "davies_bouldin", "calinski_harabasz",
+        "inertia", "davies_bouldin", "calinski_harabasz", "rank_me", "alpha_req",
       ])
     // Clusters −2 ± 1 (4 rows) and 10 ± 1 (2 rows) about 2: W = 1, δ = 16 and 64, T = 33.
     #expect(scores["compactness"]?["value"]?.text == "0.5")
@@ -150,6 +150,33 @@ import Testing
     #expect(try scores(bench)["compactness"]?["low"] == .null)
   }
 
+  @Test("the nearest rows of other scans vote on the class, never those of the same scan")
+  func votes() async throws {
+    let bench = try AnalysisBench()
+    // By each scan's own rows all would be right; the others' next ones are of the other class in scan b.
+    let rows: [(String, [[Float]], [String])] = [
+      ("a", [[1, 0], [1, 0.1], [0, 1]], ["x", "x", "y"]),
+      ("b", [[1, 0.2], [0.1, 1], [0, 1]], ["y", "y", ""]), ("c", [[1, 0.05]], ["x"]),
+    ]
+    let features = try bench.many(
+      "item",
+      try rows.map { name, rows, classes in
+        let folder = try bench.features(rows, name: name)
+        try ("frame,class\n" + classes.map { "0,\($0)\n" }.joined())
+          .write(toFile: folder + "/index.csv", atomically: true, encoding: .utf8)
+        return (name, folder)
+      })
+    let clusters = JobInput.one(path: try await cluster(bench, features, clusters: 2))
+    try await bench.run(
+      "metrics", options: ["voters": 1, "resamples": 1],
+      inputs: ["features": features, "clusters": clusters])
+    // a: x by c, x by c (its second is as near to b's y at .2 as to c's x at .05: c is nearer), y by b;
+    // b: its y at .2 is next to a's x, its other y to a's y; c: x.
+    let found = try scores(bench)["knn_accuracy"]
+    #expect(found?["known"] == 6)
+    #expect(try abs(#require(Double(found?["value"]?.text ?? "")) - 5.0 / 6) < 1e-12)
+  }
+
   @Test("classes of the index give NMI and ARI over the rows where they are known")
   func truth() async throws {
     let bench = try AnalysisBench()
@@ -165,6 +192,10 @@ import Testing
     let found = try await run(["heart", "heart", "", "femur", "femur", "femur"])
     #expect(found["ari"]?["value"] == 1)
     #expect(found["nmi"]?["known"] == 5)
+    // One scan: nobody of another could vote.
+    #expect(found["knn_accuracy"]?["value"] == .null && found["knn_accuracy"]?["known"] == 0)
+    // Variances 1.0 (rank one, but for the mean).
+    #expect(try abs(#require(Double(found["rank_me"]?["value"]?.text ?? "")) - 1) < 1e-9)
     #expect(found["nmi_structure"] == nil)
     #expect(try await run(["", "", "", "", "", ""])["ari"]?["value"] == .null)
     await #expect { _ = try await run(["heart"]) } throws: {

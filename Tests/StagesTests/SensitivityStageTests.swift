@@ -101,6 +101,19 @@ import Testing
 
   // MARK: Ranking
 
+  private struct Cells: Decodable {
+    struct Cell: Decodable {
+      var text: String
+      var value: Double?
+    }
+
+    var cells: [Cell]
+  }
+
+  private static func cells(_ bench: AnalysisBench) throws -> [Cells.Cell] {
+    try JSONDecoder().decode(Cells.self, from: Data(bench.text("cells").utf8)).cells
+  }
+
   /// Values of three methods, the metric under l2 and raw.
   private static func ranking(
     _ bench: AnalysisBench, _ methods: [(name: String, l2: [String], none: [String])]
@@ -135,8 +148,7 @@ import Testing
       try Self.table(bench.path("csv")).map { $0[0] }
         == ["l2, K 14, tau 1.0", "none, K 14, tau 1.0"])
     #expect(try bench.text("csv").contains("kendall_silhouette"))
-    let cells = try JSONDecoder().decode(Value.self, from: Data(bench.text("cells").utf8))
-    #expect(cells["cells"]?.elements.map { $0["value"] } == [1, -1])
+    #expect(try Self.cells(bench).map(\.value) == [1, -1])
     let means = try TextTable(path: bench.path("means"), isCommaSeparated: true)
     #expect(means.columns.suffix(3) == ["a", "b", "c"])
     #expect(try abs(means.number(0, 4) - 0.2) < 1e-12 && abs(means.number(0, 6) - 0.7) < 1e-12)
@@ -146,8 +158,7 @@ import Testing
         "values": Self.ranking(
           bench, [("a", ["1"], ["2"]), ("b", ["2"], ["1"]), ("c", ["3"], ["3"])])
       ])
-    let swapped = try JSONDecoder().decode(Value.self, from: Data(bench.text("cells").utf8))
-    #expect(swapped["cells"]?.elements[1]["text"] == "0.33")
+    #expect(try Self.cells(bench)[1].text == "0.33")
   }
 
   @Test("a value that is not defined, one method, another setting and other settings of one")
@@ -156,8 +167,7 @@ import Testing
     try await bench.run(
       "ranking",
       inputs: ["values": Self.ranking(bench, [("a", ["1"], [""]), ("b", ["2"], ["1"])])])
-    let cells = try JSONDecoder().decode(Value.self, from: Data(bench.text("cells").utf8))
-    #expect(cells["cells"]?.elements[1]["value"] == .null)
+    #expect(try Self.cells(bench)[1].value == nil)
     func failure(_ options: [String: Value], _ values: JobInput) async -> String {
       do { try await bench.run("ranking", options: options, inputs: ["values": values]) } catch {
         return "\(error)"
