@@ -67,7 +67,12 @@ struct ClusterFolder {
   var labels: [Int]
   var normalisation: Normalisation
 
-  func write(to folder: String, for features: FeatureSet) throws {
+  /// - Parameters:
+  ///   - keyColumns: of the entries' keys
+  ///   - places: of each row, the key of its entry and its number within the entry
+  func write(
+    to folder: String, keyColumns: [String], places: some Sequence<(key: [String], row: Int)>
+  ) throws {
     try SafetensorsWriter.write(
       [
         .init(
@@ -76,8 +81,8 @@ struct ClusterFolder {
       ],
       metadata: ["normalise": normalisation.rawValue], to: folder + "/centroids.safetensors")
     var text = ""
-    CSVFile.append(features.keyColumns + ["row", "cluster"], to: &text)
-    for (place, label) in zip(features.places, labels) {
+    CSVFile.append(keyColumns + ["row", "cluster"], to: &text)
+    for (place, label) in zip(places, labels) {
       CSVFile.append(place.key + ["\(place.row)", "\(label)"], to: &text)
     }
     try writeText(text, to: folder + "/assignments.csv")

@@ -11,7 +11,10 @@ internal import StageKit
 /// With `up_to`, K is what has the largest mean Silhouette from `clusters` to there, the smaller of
 /// equals. Each K starts from the same random numbers: a K that was chosen has the bytes of that K
 /// fixed.
-/// Source: Lloyd (1982); Arthur & Vassilvitskii (2007) for the seeding; Droste et al. (ISBI 2020)
+///
+/// With `batch` features stay in their files, and a mini-batch of them is looked at at a time: for more than
+/// fits into memory. The curve has no line then.
+/// Source: Lloyd (1982); Sculley (2010) for mini-batches; Arthur & Vassilvitskii (2007) for the seeding; Droste et al. (ISBI 2020)
 /// for the choice of K.
 struct KMeansStage: Stage {
   static let kind = "kmeans"
@@ -39,6 +42,7 @@ struct KMeansStage: Stage {
   let restarts: Int
   let maximumIterations: Int
   let normalisation: Normalisation
+  let batch: Int?
   let seed: Int
 
   init(options: inout OptionReader) throws(Diagnostic) {
@@ -59,21 +63,28 @@ struct KMeansStage: Stage {
     restarts = try options.integer(
       "restarts", in: 1..., default: 10, help: "starts of which the best is kept")
     maximumIterations = try options.integer(
-      "max_iterations", in: 1..., default: 300, help: "of each restart")
+      "max_iterations", in: 1..., default: 300, help: "of each restart, or batches")
     normalisation = try options.choice(
       "normalise", default: .l2, help: "l2: rows are divided by their Euclidean norm")
+    batch = try options.integerIfGiven(
+      "batch", in: 1..., unit: "rows",
+      help: "of a mini-batch, for features beyond memory; all rows are looked at unless given")
     seed = try options.integer("seed", in: 0..., default: 0, help: "of the starts")
+    if batch != nil, counts.count > 1 {
+      throw options.problem(
+        "batch", "cannot choose K: its silhouettes need all rows; leave out 'up_to'")
+    }
   }
 
   func run(in context: StageContext) async throws {
-    let features = try FeatureSet(KMeansStage.features, in: context)
-    guard counts.upperBound <= features.points.rows else {
-      throw StageFailure(
-        "\(counts.upperBound) clusters of \(features.points.rows) feature rows: a cluster would be "
-          + "empty; lower '\(counts.count > 1 ? "up_to" : "clusters")' or give more rows")
+    if let batch {
+      try await run(inBatchesOf: batch, in: context)
+      return
     }
+    let features = try FeatureSet(KMeansStage.features, in: context)
+    try requireEnough(features.points.rows)
     let points = features.points(normalisation)
-    var curve = CSVFile(columns: ["clusters", "iteration", "inertia", "silhouette"])
+    var curve = CSVFile(columns: KMeansStage.curveColumns)
     var best: (count: Int, result: KMeansResult, silhouette: Double)?
     for count in counts {
       var generator = CounterRandom(
@@ -105,13 +116,49 @@ struct KMeansStage: Stage {
     if !result.converged {
       context.log("the best restart did not settle in \(maximumIterations) iterations")
     }
+    try write(
+      result, curve, count: count, keyColumns: features.keyColumns, places: features.places,
+      in: context)
+  }
+
+  private func run(inBatchesOf batch: Int, in context: StageContext) async throws {
+    let features = try MappedFeatures(KMeansStage.features, normalisation, in: context)
+    try requireEnough(features.count)
+    var generator = CounterRandom(
+      seed: seed, kind: KMeansStage.kind, item: context.item ?? "", purpose: "seeding")
+    let count = counts.lowerBound
+    let result = try miniBatchKMeans(
+      features, clusters: count, batch: batch, maximumBatches: maximumIterations,
+      restarts: restarts, threads: context.cpus, using: &generator)
+    if !result.converged {
+      context.log("batches did not settle; \(maximumIterations) were drawn")
+    }
+    try write(
+      result, CSVFile(columns: KMeansStage.curveColumns), count: count,
+      keyColumns: features.keyColumns, places: features.places, in: context)
+  }
+
+  private func requireEnough(_ rows: Int) throws {
+    guard counts.upperBound <= rows else {
+      throw StageFailure(
+        "\(counts.upperBound) clusters of \(rows) feature rows: a cluster would be empty; lower "
+          + "'\(counts.count > 1 ? "up_to" : "clusters")' or give more rows")
+    }
+  }
+
+  private static let curveColumns = ["clusters", "iteration", "inertia", "silhouette"]
+
+  private func write(
+    _ result: KMeansResult, _ curve: CSVFile, count: Int, keyColumns: [String],
+    places: some Sequence<(key: [String], row: Int)>, in context: StageContext
+  ) throws {
     try writeText(curve.text, to: context.path(KMeansStage.curve))
     try ClusterFolder(
       centroids: result.centroids, labels: result.labels, normalisation: normalisation
-    ).write(to: context.path(KMeansStage.clusters), for: features)
+    ).write(to: context.path(KMeansStage.clusters), keyColumns: keyColumns, places: places)
     let attributes: [Value.Pair] = [
       .init("normalise", .string(normalisation.rawValue)), .init("clusters", .integer(count)),
-      .init("n", .integer(features.points.rows)), .init("converged", .bool(result.converged)),
+      .init("n", .integer(result.labels.count)), .init("converged", .bool(result.converged)),
     ]
     try Scores([
       .init(

@@ -4,6 +4,8 @@ import Foundation
 /// The 20 data sets of `Goldens/analysis/make_kmeans.py`, which says what scikit-learn makes of them.
 struct KMeansDataSets: Decodable {
   var inertias: [Double]
+  /// By mini-batches.
+  var batches: [Double]
 
   static func read(from file: String = #filePath) throws -> KMeansDataSets {
     let tests = URL(fileURLWithPath: file).deletingLastPathComponent().deletingLastPathComponent()

@@ -71,6 +71,50 @@ import Testing
     ) { try await bench.run("kmeans", options: ["clusters": 2], inputs: ["features": input]) }
   }
 
+  @Test("mini-batches of mapped files find what all rows give, with the same errors")
+  func batches() async throws {
+    let bench = try AnalysisBench()
+    let rows = Self.blobs(4, rows: 400)
+    let input = try bench.many(
+      "item",
+      [
+        ("a", try bench.features(Array(rows[..<150]), name: "a")),
+        ("none", try bench.features([], name: "none", width: 2)),
+        ("b", try bench.features(Array(rows[150...]), name: "b")),
+      ])
+    func run(_ options: [String: Value], cpus: Int = 1) async throws -> [String] {
+      try await bench.run(
+        "kmeans", options: options.merging(["clusters": 4, "normalise": "none"]) { $1 },
+        inputs: ["features": input], cpus: cpus)
+      return [
+        try String(contentsOfFile: bench.path("clusters") + "/assignments.csv", encoding: .utf8),
+        try bench.text("scores"),
+      ]
+    }
+    let (all, some) = (try await run([:]), try await run(["batch": 32]))
+    #expect(some[0] == all[0])
+    #expect(try await run(["batch": 32], cpus: 3) == some)
+    #expect(try bench.text("curve") == "clusters,iteration,inertia,silhouette\n")
+    func failure(_ options: [String: Value], _ features: JobInput) async -> String {
+      do {
+        try await bench.run(
+          "kmeans", options: options.merging(["batch": 8]) { $1 }, inputs: ["features": features])
+      } catch { return "\(error)" }
+      return "no error"
+    }
+    #expect(await failure(["clusters": 401], input).hasPrefix("401 clusters of 400 feature rows"))
+    #expect(await failure(["clusters": 2, "up_to": 4], input).contains("cannot choose K"))
+    let bad = JobInput.one(path: try bench.features([[1, 2], [1, .nan]], name: "bad"))
+    #expect(await failure(["clusters": 1], bad).contains("row 1, column 1: nan is not finite"))
+    let wide = try bench.many(
+      "item",
+      [
+        ("a", try bench.features([[1, 2]], name: "two")),
+        ("b", try bench.features([[1, 2, 3]], name: "three")),
+      ])
+    #expect(await failure(["clusters": 1], wide).contains("have 3 columns"))
+  }
+
   /// Rows about so many places far from each other.
   static func blobs(_ count: Int, rows: Int) -> [[Float]] {
     var random = CounterRandom(seed: 7, kind: "kmeans", item: "", purpose: "test")
