@@ -49,9 +49,10 @@ import Testing
     #expect(try !reads(database, [path]))
 
     try scratch.write("two", to: "file")
+    // On a busy machine this may already come late enough to be remembered.
     #expect(try database.digests(of: [path])[0]?.digest == digest("two"))
     age()
-    #expect(try reads(database, [path]))
+    _ = try database.digests(of: [path])
     #expect(try !reads(database, [path]))
 
     var times = [timeval(tv_sec: 1000, tv_usec: 0), timeval(tv_sec: 1000, tv_usec: 0)]
