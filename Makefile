@@ -10,7 +10,7 @@ FATHOM := .build/release/fathom
 CLIPS ?=
 SUITE ?= runner
 
-.PHONY: setup build run test lint unit end-to-end onednn-headers sanitize bench clean
+.PHONY: setup build run test lint unit end-to-end onednn-headers ro-crate sanitize bench clean
 
 # Installs what is missing of the system's packages; says and does nothing when all are there.
 setup:
@@ -51,6 +51,10 @@ end-to-end: build
 # The shim over oneDNN compiles against 2.6 and 3.x; needs PyPI once.
 onednn-headers: setup
 	Tests/onednn-headers
+
+# RO-Crates of a run against the profile's own validator; needs PyPI once.
+ro-crate: build
+	Tests/ro-crate/check $(FATHOM)
 
 # Learning's tests under the address and the thread sanitizer; not part of CI.
 sanitize: setup

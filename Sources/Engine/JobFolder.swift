@@ -236,6 +236,13 @@ struct JobFolder {
     return path == "index.tsv" || path.isEmpty ? "_" + path : path
   }
 
+  /// The same for people, whose tools know files by what their names end with.
+  static func entryPath(_ collection: Collection, _ index: Int, ending: String?) -> String {
+    let path = entryPath(collection.key(at: index), columns: collection.columns)
+    guard let ending, !path.hasSuffix(".\(ending)") else { return path }
+    return "\(path).\(ending)"
+  }
+
   /// Small files are copied, so that a script finds its neighbours by its own path; large ones
   /// are links.
   private mutating func giveSource(_ listing: SourceFiles.Listing, _ index: Int) throws {

@@ -86,7 +86,7 @@ final class LatestLinks {
     try provenance.forgetLatestLink(instance: instance.address, port: port, pipeline: pipeline)
     try Collection.walk(before, new) { old, now in
       guard let now else {
-        if let old { Folders.remove("\(path)/\(entryPath(before, old, ending))") }
+        if let old { Folders.remove("\(path)/\(JobFolder.entryPath(before, old, ending: ending))") }
         return
       }
       if let old, before.isSame(at: old, new, at: now) { return }
@@ -97,19 +97,13 @@ final class LatestLinks {
   private func show(
     _ collection: Collection, _ index: Int, in folder: String, _ ending: String?
   ) throws {
-    let path = "\(folder)/\(entryPath(collection, index, ending))"
+    let path = "\(folder)/\(JobFolder.entryPath(collection, index, ending: ending))"
     let artifact = collection.artifact(at: index)
     if artifact.form == .folder {
       try swapIn(path) { try fill($0, with: artifact) }
     } else {
       try setLink(path, to: target(of: artifact.digest, from: Folders.parent(of: path)))
     }
-  }
-
-  private func entryPath(_ collection: Collection, _ index: Int, _ ending: String?) -> String {
-    let path = JobFolder.entryPath(collection.key(at: index), columns: collection.columns)
-    guard let ending, !path.hasSuffix(".\(ending)") else { return path }
-    return "\(path).\(ending)"
   }
 
   private func collection(_ artifact: Artifact) throws -> Collection {

@@ -1,7 +1,7 @@
 import StageKit
 
 /// Percent-encoding of `%` and control characters, so that any name fits on one line.
-enum PercentCode {
+public enum PercentCode {
   /// Begins the two digits of an encoded byte.
   static let escape = UInt8(ascii: "%")
 
@@ -55,7 +55,7 @@ enum PercentCode {
 
 extension PercentCode {
   /// A name that is one path component: `/` and leading dots are encoded as well.
-  static func fileName(_ text: String) -> String {
+  public static func fileName(_ text: String) -> String {
     let plain = text.utf8.allSatisfy { !isSpecial($0) && $0 != UInt8(ascii: "/") }
     if plain, text.utf8.count <= 200, text.utf8.first != UInt8(ascii: ".") { return text }
     var name = encode(text).replacing("/", with: "%2F")

@@ -55,7 +55,7 @@ extension RunDriver {
   func complete(_ index: Int, _ record: ActionRecord, cells: [TableCell]) throws {
     guard let execution = executions[index] else { return }
     let instance = plan.instances[index]
-    if execution.miss.items == nil { try save(record, index, execution) }
+    let record = execution.miss.items == nil ? try save(record, index, execution) : record
     var report = jobReport(index, execution, .run)
     report.action = actionReport(instance, execution.miss, result: record)
     report.cells = cells.map { traced($0, to: instance) }
@@ -76,7 +76,11 @@ extension RunDriver {
   }
 
   /// Saves a result; says so where the same action gave another one before.
-  func save(_ record: ActionRecord, _ index: Int, _ execution: Execution) throws {
+  ///
+  /// - Returns: the record that stands
+  func save(
+    _ record: ActionRecord, _ index: Int, _ execution: Execution
+  ) throws -> ActionRecord {
     if execution.miss.cause == .forced, let before = try setup.cache.record(for: record.key),
       before.resultDigest != record.resultDigest
     {
@@ -85,7 +89,7 @@ extension RunDriver {
           "'\(plan.instances[index].address)' gave other bytes than before from the same inputs: it is not deterministic"
         ))
     }
-    try setup.cache.save(record)
+    return try setup.cache.save(record)
   }
 
   func fail(_ index: Int, _ failure: Failure) {

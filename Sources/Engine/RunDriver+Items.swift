@@ -191,8 +191,8 @@ extension RunDriver {
       key: execution.miss.digest, outputs: outputs,
       skipped: execution.failures.compactMap(\.item).sorted(),
       seconds: execution.reports.reduce(0) { $0 + $1.ended - $1.started })
-    try save(record, index, execution)
+    let standing = try save(record, index, execution)
     setup.store.removeCheckpointFolder(for: items.base)
-    return record
+    return standing
   }
 }

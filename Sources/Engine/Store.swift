@@ -41,7 +41,9 @@ public protocol ActionLock: Sendable {
 public protocol ActionCache: Sendable {
   func record(for key: Digest) throws -> ActionRecord?
   /// Written by temporary file and rename, after its objects are durable.
-  func save(_ record: ActionRecord) throws
+  ///
+  /// - Returns: the record that stands for the action from now on
+  @discardableResult func save(_ record: ActionRecord) throws -> ActionRecord
   /// Forgets a result whose objects are lost or wrong.
   func forget(_ key: Digest) throws
 }

@@ -108,6 +108,8 @@ final class Expansion {
       environment: environment(of: stage, axes: axes), resources: settings.resources,
       retries: settings.retries, timeoutSeconds: settings.timeoutSeconds,
       skipsFailedItems: settings.skipsFailedItems, frozen: settings.frozen,
+      tolerance: settings.tolerance.map { Tolerance(share: $0, betweenProcessorsOnly: false) }
+        ?? stage.kind?.tolerance.map { Tolerance(share: $0, betweenProcessorsOnly: true) },
       description: settings.description, position: problems.position(stage.mark))
   }
 }

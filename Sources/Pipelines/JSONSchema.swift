@@ -158,6 +158,9 @@ public enum JSONSchema {
             orReference(["enum": ["fail", "skip"]]), "What a failed item does; skip leaves it out."),
           "frozen": described(
             orReference(["type": "boolean"]), "Never runs again once it has a result."),
+          "tolerance": described(
+            orReference(["type": "number", "minimum": 0]),
+            "How far numbers may be from what was made before, relative: fathom verify."),
           "description": ["type": "string"],
         ]),
     ]

@@ -17,7 +17,10 @@ public enum KindReference {
   }
 
   private static func section(_ kind: KindDescription) -> String {
-    var lines = ["## \(kind.kind)", "", "\(kind.summary). Version \(kind.version).", ""]
+    let tolerance = kind.tolerance.map { " Types of processor differ by \($0) at most." } ?? ""
+    var lines = [
+      "## \(kind.kind)", "", "\(kind.summary). Version \(kind.version).\(tolerance)", "",
+    ]
     lines += ["| port | type | |", "|---|---|---|"]
     lines += kind.inputs.map { input in
       row(

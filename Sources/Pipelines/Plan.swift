@@ -59,6 +59,8 @@ public struct Instance: Sendable {
   public var skipsFailedItems: Bool
   /// Never runs again once it has a result.
   public var frozen: Bool
+  /// How far what it makes may be from what it made before; `nil` where not a byte.
+  public var tolerance: Tolerance?
   public var description: String?
   /// Where the stage is declared.
   public var position: SourcePosition
@@ -67,7 +69,8 @@ public struct Instance: Sendable {
     stage: String, address: String, axes: [AxisValue], work: Work, inputs: [InputBinding],
     outputs: [OutputPort], each: [String], files: [Positioned<String>],
     environment: [EnvironmentVariable], resources: Resources, retries: Retries,
-    timeoutSeconds: Double?, skipsFailedItems: Bool, frozen: Bool, description: String?,
+    timeoutSeconds: Double?, skipsFailedItems: Bool, frozen: Bool, tolerance: Tolerance?,
+    description: String?,
     position: SourcePosition
   ) {
     self.stage = stage
@@ -84,8 +87,22 @@ public struct Instance: Sendable {
     self.timeoutSeconds = timeoutSeconds
     self.skipsFailedItems = skipsFailedItems
     self.frozen = frozen
+    self.tolerance = tolerance
     self.description = description
     self.position = position
+  }
+}
+
+/// How far apart the outputs of one action may be.
+public struct Tolerance: Hashable, Sendable {
+  /// Largest relative difference of a number; of magnitudes below 1 absolute.
+  public var share: Double
+  /// A kind promises it between types of processor; what a stage declares counts everywhere.
+  public var betweenProcessorsOnly: Bool
+
+  public init(share: Double, betweenProcessorsOnly: Bool) {
+    self.share = share
+    self.betweenProcessorsOnly = betweenProcessorsOnly
   }
 }
 

@@ -8,6 +8,7 @@ extension Expansion {
     var timeoutSeconds: Double?
     var skipsFailedItems = false
     var frozen = false
+    var tolerance: Double?
     var description: String?
   }
 
@@ -26,6 +27,9 @@ extension Expansion {
       case "frozen":
         let shape = OptionDeclaration(name: "frozen", shape: .boolean)
         settings.frozen = value(field, axes, as: shape) == true
+      case "tolerance":
+        let shape = OptionDeclaration(name: "tolerance", shape: .number, minimum: 0)
+        if case .number(let share) = value(field, axes, as: shape) { settings.tolerance = share }
       case "description":
         let shape = OptionDeclaration(name: "description", shape: .text)
         if case .string(let text) = value(field, axes, as: shape) { settings.description = text }

@@ -39,7 +39,8 @@ final class StageDeclaration {
 
   static let fieldNames = [
     "uses", "run", "with", "in", "out", "files", "each", "matrix", "include", "exclude", "env",
-    "resources", "retries", "timeout", "on_error", "frozen", "description",
+    "resources", "retries", "timeout", "on_error", "frozen", "tolerance",
+    "description",
   ]
 
   func field(_ name: String) -> Node.Entry? {

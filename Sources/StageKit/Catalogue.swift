@@ -6,10 +6,12 @@ public struct KindDescription: Hashable, Sendable, Codable {
   public var inputs: [Input]
   public var outputs: [Output]
   public var options: [OptionDeclaration]
+  /// As `Stage.tolerance`.
+  public var tolerance: Double?
 
   public init(
     kind: String, version: Int, summary: String, inputs: [Input], outputs: [Output],
-    options: [OptionDeclaration]
+    options: [OptionDeclaration], tolerance: Double? = nil
   ) {
     self.kind = kind
     self.version = version
@@ -17,6 +19,7 @@ public struct KindDescription: Hashable, Sendable, Codable {
     self.inputs = inputs
     self.outputs = outputs
     self.options = options
+    self.tolerance = tolerance
   }
 }
 

@@ -77,6 +77,16 @@ public final class SafetensorsFile: @unchecked Sendable {
       file: self, shape: entry.shape, bytes: UnsafeRawBufferPointer(rebasing: mapping[bytes]))
   }
 
+  /// Lends the bytes of one of the file's entries for the time of the call.
+  public func withBytes<Result>(
+    of entry: Entry, _ body: (UnsafeRawBufferPointer) throws -> Result
+  ) rethrows -> Result {
+    try withExtendedLifetime(self) {
+      let range = entry.bytes.lowerBound + dataOffset..<entry.bytes.upperBound + dataOffset
+      return try body(UnsafeRawBufferPointer(rebasing: mapping[range]))
+    }
+  }
+
   private static func map(_ path: String) throws(SafetensorsError) -> UnsafeRawBufferPointer {
     func refusal() -> SafetensorsError {
       SafetensorsError(.system, path: path, "cannot be read: \(String(cString: strerror(errno)))")

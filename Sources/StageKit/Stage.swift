@@ -12,6 +12,9 @@ public protocol Stage: Sendable {
   static var summary: String { get }
   static var inputs: [Input] { get }
   static var outputs: [Output] { get }
+  /// Largest relative difference of numbers in what two types of processor make of one action;
+  /// `nil` where nothing is promised. On one type of processor bytes are always the same.
+  static var tolerance: Double? { get }
 
   /// Reads every option, whatever the values of the others.
   init(options: inout OptionReader) throws(Diagnostic)
@@ -33,6 +36,8 @@ public struct StageFailure: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 extension Stage {
+  public static var tolerance: Double? { nil }
+
   /// What the catalogue says of this kind.
   public static var description: KindDescription {
     var reader = OptionReader.recorder
@@ -43,6 +48,6 @@ extension Stage {
     }
     return KindDescription(
       kind: kind, version: version, summary: summary, inputs: inputs, outputs: outputs,
-      options: reader.declarations)
+      options: reader.declarations, tolerance: tolerance)
   }
 }

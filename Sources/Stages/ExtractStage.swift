@@ -21,6 +21,7 @@ struct ExtractStage: Stage {
 
   static let kind = "extract"
   static let version = 3
+  static let tolerance: Double? = 1e-5
   static let summary = "Reads a feature row at every landmark"
   static let frames = Input(
     "frames", "frames", help: "frames u8 [T, H, W], times f64 [T] in seconds")

@@ -26,6 +26,7 @@ internal import StageKit
 struct MetricsStage: Stage {
   static let kind = "metrics"
   static let version = 4
+  static let tolerance: Double? = 1e-6
   static let summary = "Measures how well features cluster"
   static let features = Input(
     "features", "features", many: true, help: "the features that were clustered, f32 [n, d]")

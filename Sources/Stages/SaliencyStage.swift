@@ -14,6 +14,7 @@ struct SaliencyStage: Stage {
 
   static let kind = "saliency"
   static let version = 2
+  static let tolerance: Double? = 1e-5
   static let summary = "Predicts where a viewer would look, as a map for each frame"
   static let frames = Input(
     "frames", "frames", help: "frames u8 [T, H, W], times f64 [T] in seconds")

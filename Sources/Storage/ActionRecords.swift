@@ -13,7 +13,7 @@ extension ContentStore: ActionCache {
     return ActionRecord(text: try file.readAll(expecting: 1024), key: key)
   }
 
-  public func save(_ record: ActionRecord) throws {
+  @discardableResult public func save(_ record: ActionRecord) throws -> ActionRecord {
     // After a crash of the machine an object is whole or missing, since it is synced before it
     // gets its name, and a record is whole or none, since it ends with its own digest. So syncing
     // names and records only decides whether they outlive the crash: worth it, unless making
@@ -28,6 +28,7 @@ extension ContentStore: ActionCache {
       if isDear { try file.sync() }
     }
     if isDear { try syncFolder(of: path) }
+    return record
   }
 
   /// Makes the name of a file durable, where there is one.

@@ -10,6 +10,8 @@ public struct RecordedRun: Hashable, Sendable {
   public var status: RunStatus
   public var verb: String
   public var pipeline: String
+  /// `Plan.digest` of what it ran.
+  public var pipelineDigest: Digest
   public var arguments: [String]
   public var user: String
   public var host: String
@@ -124,6 +126,16 @@ extension ProvenanceDatabase {
     }
   }
 
+  /// The job that made what this one has: itself, or for a hit the one before it.
+  public func source(of row: JobRow) throws -> JobRow {
+    let id = try readOnce { database in
+      let query = try Prepared(database, "SELECT source FROM job_source WHERE job = ?")
+      query.bind(row.id)
+      return try query.step() ? query.integerIfAny(0) : nil
+    }
+    return try id.flatMap { try job($0) } ?? row
+  }
+
   /// The jobs of a run with all that is recorded of them, for `show` and `diff`.
   public func details(ofRun run: Int) throws -> [JobDetail] {
     let rows = try jobs(ofRun: run)
@@ -179,7 +191,7 @@ extension ProvenanceDatabase {
       database,
       """
       SELECT id, started, ended, status, verb, pipeline, argv, user, host, tool_version,
-        git_commit, git_ref FROM run \(clause)
+        git_commit, git_ref, pipeline_digest FROM run \(clause)
       """)
     query.bind(argument)
     var runs: [RecordedRun] = []
@@ -188,11 +200,13 @@ extension ProvenanceDatabase {
       if case .list(let values)? = query.withBytes(6, { Value(json: $0) }) {
         arguments = values.map(\.text)
       }
+      guard let pipelineDigest = query.digest(12) else { throw damaged("run.pipeline_digest") }
       runs.append(
         RecordedRun(
           id: query.integer(0), started: query.number(1), ended: query.numberIfAny(2),
           status: RunStatus(rawValue: query.text(3)) ?? .interrupted, verb: query.text(4),
-          pipeline: query.text(5), arguments: arguments, user: query.text(7),
+          pipeline: query.text(5), pipelineDigest: pipelineDigest, arguments: arguments,
+          user: query.text(7),
           host: query.text(8), toolVersion: query.text(9), gitCommit: query.textIfAny(10),
           gitRef: query.textIfAny(11), tags: [], decisions: [:]))
     }

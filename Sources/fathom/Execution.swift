@@ -8,13 +8,15 @@ import StageKit
 import Storage
 import Synchronization
 
-/// Executes plans in a project: what `run` and `reproduce` share.
+/// Executes plans in a project: what `run`, `reproduce` and `verify` share.
 struct Execution {
   let session: Session
   let store: ContentStore
   let database: ProvenanceDatabase
   let common: CommonOptions
   let options: RunOptions
+  /// Whether every event is a line of JSON on standard output, not an answer in the end.
+  var printsEvents = false
 
   /// Where the files of a plan lie that is not the project's as it is now.
   struct Place {
@@ -25,8 +27,6 @@ struct Execution {
 
   /// Runs what has no result, and says how it goes.
   ///
-  /// On the main thread: a run without work needs no other one, and starting one takes longer than
-  /// much of what it does.
   /// - Parameters:
   ///   - forced: instances that execute even if they have a result
   ///   - place: `latest/` is left alone where it is another than the project
@@ -34,6 +34,19 @@ struct Execution {
   @MainActor func run(
     _ plan: Plan, _ selection: Set<Int>, forced: Set<Int>, row: RunRow, in place: Place? = nil
   ) async throws -> RunOutcome {
+    defer { store.endStaging() }
+    let outcome = try await perform(
+      try setup(of: plan, selection, forced: forced, row: row, in: place))
+    if !printsEvents {
+      Terminal.standardError.write(RunText.summary(outcome, .standardError) + "\n")
+    }
+    if outcome.status != .succeeded { throw Ending(code: 1) }
+    return outcome
+  }
+
+  func setup(
+    of plan: Plan, _ selection: Set<Int>, forced: Set<Int>, row: RunRow, in place: Place? = nil
+  ) throws -> RunSetup {
     let environment = Environment.all
     let root = session.project.root
     var setup = RunSetup(
@@ -57,22 +70,25 @@ struct Execution {
           ? GitChanges.of(project: root, store: store) : SourceChanges(isDirty: false, patch: nil)
       })
     setup.showsLatest = place == nil
+    return setup
+  }
+
+  /// On the main thread: a run without work needs no other one, and starting one takes longer than
+  /// much of what it does.
+  /// - Throws: `Ending` where the user stopped it
+  @MainActor func perform(_ setup: RunSetup) async throws -> RunOutcome {
+    var setup = setup
     let signals = Signals()
     setup.willExecute = { signals.listen() }
     let runner = Runner(setup)
     signals.runner.withLock { $0 = runner }
-    defer { store.endStaging() }
     let outcome = try await runner.run()
-    if !common.json {
-      Terminal.standardError.write(RunText.summary(outcome, .standardError) + "\n")
-    }
     if let signal = signals.first { throw Ending(code: 128 + signal) }
-    if outcome.status != .succeeded { throw Ending(code: 1) }
     return outcome
   }
 
-  private func observer(of plan: Plan) -> any RunObserver {
-    if common.json { return JSONDisplay() }
+  func observer(of plan: Plan) -> any RunObserver {
+    if printsEvents { return JSONDisplay() }
     if options.progress == .auto && Terminal.standardError.isInteractive && !common.quiet
       && Environment["CI"] == nil
     {

@@ -15,7 +15,8 @@ struct Fathom: AsyncParsableCommand {
     version: version,
     groupedSubcommands: [
       CommandGroup(name: "Run:", subcommands: [Init.self, Run.self, PlanVerb.self, Status.self]),
-      CommandGroup(name: "Publish:", subcommands: [Tag.self, Reproduce.self]),
+      CommandGroup(
+        name: "Publish:", subcommands: [Tag.self, Reproduce.self, Verify.self, Export.self]),
       CommandGroup(
         name: "Ask:",
         subcommands: [Why.self, Dag.self, Log.self, Show.self, Diff.self, Metrics.self, SQL.self]),

@@ -160,8 +160,8 @@ struct ReproduceTests {
     try await project.reproduce("v1", "--fresh", code: 0)
     #expect(try await bench.ran().count == 3)
     try await project.reproduce("v1", "--table", "table", code: 0)
-    let document = try await project.reproduce("v1", "--json", code: 0).jsonLines.last
-    #expect(document?["verdict"] == "reproduced" && document?["section"] == "default")
+    let document = try await project.reproduce("v1", "--json", code: 0).json
+    #expect(document["verdict"] == "reproduced" && document["section"] == "default")
   }
 
   @Test(

@@ -12,7 +12,8 @@ struct ActionKeyTests {
       stage: name, address: name, axes: [], work: work, inputs: [],
       outputs: [OutputPort(name: "o", type: .any, form: .file, many: false, path: "o.txt")],
       each: each, files: [], environment: [], resources: Resources(), retries: Retries(),
-      timeoutSeconds: nil, skipsFailedItems: false, frozen: false, description: nil,
+      timeoutSeconds: nil, skipsFailedItems: false, frozen: false, tolerance: nil,
+      description: nil,
       position: Self.place)
   }
 

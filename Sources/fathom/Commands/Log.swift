@@ -28,7 +28,8 @@ struct Log: ParsableCommand {
     for run in runs {
       table.rows.append([
         "\(run.id)", Wording.ago(run.started), run.status.rawValue,
-        run.decisionsText, run.durationSeconds.map(Wording.duration) ?? "",
+        run.decisionsText.isEmpty ? run.verb : run.decisionsText,
+        run.durationSeconds.map(Wording.duration) ?? "",
         run.pipeline, run.gitCommit.map { String($0.prefix(7)) } ?? "",
         run.tags.joined(separator: " "),
       ])

@@ -231,15 +231,3 @@ extension LockComparison.OutputDifference {
     }
   }
 }
-
-/// A folder of this process, gone when it says so.
-private struct TemporaryFolder {
-  let path: String
-
-  init(_ purpose: String) throws {
-    path = NSTemporaryDirectory() + "\(purpose)-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  func remove() { try? FileManager.default.removeItem(atPath: path) }
-}

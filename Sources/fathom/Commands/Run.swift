@@ -35,7 +35,7 @@ struct Run: AsyncParsableCommand {
     let selection = try TargetSelection(targets, in: plan)
     let execution = Execution(
       session: session, store: try session.openStore(), database: try session.openDatabase(),
-      common: common, options: options)
+      common: common, options: options, printsEvents: common.json)
     let outcome = try await execution.run(
       plan, selection.needed, forced: manner.force ? selection.chosen : [],
       row: try session.runRow(plan, verb: "run", execution.database))
@@ -48,12 +48,16 @@ struct Run: AsyncParsableCommand {
   /// Where tables and figures are, for those who would rather look than read.
   private func showResults(_ plan: Plan, _ selection: Set<Int>, _ session: Session) {
     guard !common.quiet else { return }
-    for index in selection.sorted() {
-      for output in plan.instances[index].outputs
-      where ["markdown", "svg", "png"].contains(output.type.rawValue) {
-        let instance = plan.instances[index].address
-        let path = "\(session.project.latest)/\(plan.name)/\(instance)/\(output.name)"
-        Terminal.standardError.write("\(output.type.rawValue)  \(RunText.short(path))\n")
+    let consumers = plan.consumers
+    for index in selection.sorted() where consumers[index].isEmpty {
+      let instance = plan.instances[index]
+      for output in instance.outputs
+      where output.type == "markdown" || output.fileExtension == "svg" {
+        let ending = output.fileExtension.map { ".\($0)" } ?? ""
+        let path =
+          "\(session.project.latest)/\(plan.name)/\(instance.address)/\(output.name)\(ending)"
+        let what = output.type == "markdown" ? "table" : "figure"
+        Terminal.standardError.write("\(what)  \(RunText.short(path))\n")
       }
     }
   }

@@ -70,6 +70,7 @@ struct Show: ParsableCommand {
 
   private func show(_ run: RecordedRun, _ database: ProvenanceDatabase) throws {
     let jobs = try database.jobs(ofRun: run.id)
+    let found = try database.verifications(ofRun: run.id)
     if common.json {
       let rows = jobs.map { job -> Value in
         [
@@ -79,7 +80,10 @@ struct Show: ParsableCommand {
           "max_rss": job.maxResidentBytes.map { .integer($0) } ?? .null,
         ]
       }
-      let document: Value = ["schema_version": 1, "run": run.value, "jobs": .list(rows)]
+      let document: Value = [
+        "schema_version": 1, "run": run.value, "jobs": .list(rows),
+        "verifications": .list(found.map(\.value)),
+      ]
       Terminal.standardOutput.write(document.json + "\n")
       return
     }
@@ -88,7 +92,8 @@ struct Show: ParsableCommand {
     text += "\n  \(run.pipeline)"
     if let commit = run.gitCommit { text += "  at \(commit.prefix(7))" }
     text += "  by \(run.user) on \(run.host), fathom \(run.toolVersion)\n"
-    text += "  \(run.arguments.joined(separator: " "))\n  \(run.decisionsText)\n"
+    text += "  \(run.arguments.joined(separator: " "))\n"
+    if !jobs.isEmpty { text += "  \(run.decisionsText)\n" }
     var table = TextTable()
     table.right = [2, 3, 4]
     for job in jobs where common.verbose || (job.decision != .hit && job.decision != .cutOff) {
@@ -98,7 +103,19 @@ struct Show: ParsableCommand {
         job.maxResidentBytes.map(Wording.bytes) ?? "", job.reason.printable,
       ])
     }
-    Terminal.standardOutput.write(text + table.rendered(indent: "  "))
+    Terminal.standardOutput.write(text + table.rendered(indent: "  ") + verified(found))
+  }
+
+  /// What the run verified: a number of what is identical, a line for all else.
+  private func verified(_ found: [VerificationRow]) -> String {
+    if found.isEmpty { return "" }
+    let different = found.filter { common.verbose || $0.verdict != "identical" }
+    return "  \(found.count { $0.verdict == "identical" }) of \(found.count) made again identical\n"
+      + TextTable(
+        rows: different.map {
+          [$0.verdict, $0.instance ?? "action \($0.action)", ($0.detail ?? "").printable]
+        }
+      ).rendered(indent: "  ")
   }
 
   private func show(_ job: JobRow, _ session: Session, _ database: ProvenanceDatabase) throws {
@@ -115,7 +132,18 @@ struct Show: ParsableCommand {
       if let rss = job.maxResidentBytes { text += ", at most \(Wording.bytes(rss)) of memory" }
       text += "\n"
     }
-    if let key = job.actionKey { text += "  action \(key)\n" }
+    if let key = job.actionKey {
+      text += "  action \(key)\n"
+      if let last = try database.verifications(of: key).first {
+        text += "  made again in run \(last.run): \(last.verdict)"
+        text += last.detail.map { ", \($0.printable)" } ?? ""
+        text += "\n"
+      }
+      if let doubt = try database.nondeterministicActions().first(where: { $0.action == key }) {
+        let runs = doubt.results.map { "\($0.digest.hex.prefix(12)) in run \($0.run)" }
+        text += "  not deterministic: gave \(runs.joined(separator: ", "))\n"
+      }
+    }
     func section(_ title: String, _ rows: [[String]]) {
       guard !rows.isEmpty else { return }
       text += "\(title)\n" + TextTable(rows: rows).rendered(indent: "  ")
@@ -162,6 +190,17 @@ extension JobRow {
   var wallSeconds: Double? {
     guard let started, let ended else { return nil }
     return ended - started
+  }
+}
+
+extension VerificationRow {
+  fileprivate var value: Value {
+    [
+      "action": .string(action.hex), "instance": instance.map { .string($0) } ?? .null,
+      "verdict": .string(verdict), "expected": expected.map { .string($0.hex) } ?? .null,
+      "actual": actual.map { .string($0.hex) } ?? .null,
+      "detail": detail.map { .string($0) } ?? .null,
+    ]
   }
 }
 
