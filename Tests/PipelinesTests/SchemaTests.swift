@@ -71,7 +71,7 @@ struct SchemaTests {
     #expect(
       Set(properties.map(\.key)) == [
         "uses", "run", "with", "in", "out", "files", "each", "matrix", "include", "exclude", "env",
-        "resources", "retries", "timeout", "on_error", "frozen", "description",
+        "resources", "retries", "timeout", "on_error", "frozen", "tolerance", "description",
       ])
   }
 }
