@@ -7,8 +7,10 @@ public struct ItemSet: Sendable {
   private struct Port {
     var name: String
     var collection: Collection
-    /// Of each item: the place of its entry.
-    var places: [Int]
+    /// Of each item: the place of its entry; `nil` where an optional port has none.
+    var places: [Int?]
+
+    func artifact(of item: Int) -> Artifact? { places[item].map(collection.artifact(at:)) }
   }
 
   /// The action key of each item.
@@ -25,7 +27,8 @@ public struct ItemSet: Sendable {
   /// Items that had a result before, of whatever input.
   private var knownItems: Set<String> = []
 
-  /// - Throws: `Diagnostic` where a port lacks an id that the first one has, all of them listed.
+  /// - Throws: `Diagnostic` where a port lacks an id that the first one has, all of them listed;
+  ///   unless the stage does without that port.
   init(
     instance: Instance, base: Digest, key: ActionKey, inputs: [Assessor.ResolvedInput],
     skipped: Set<String>
@@ -59,33 +62,38 @@ public struct ItemSet: Sendable {
     _ ports: inout [Port], _ name: String, _ collection: Collection, _ binding: InputBinding,
     skipped: Set<String>
   ) throws {
+    let items = ports[0].places.compactMap { $0 }
     let first = ports[0].collection
     // Of each entry of the first port: the place in this one.
     var places: [Int?] = Array(repeating: nil, count: first.count)
     Collection.walk(first, collection) { place, other in
       if let place { places[place] = other }
     }
-    let lost = ports[0].places.filter { places[$0] == nil }.map(first.id(at:))
-      .filter { !skipped.contains($0) }
-    guard lost.isEmpty else {
-      let shown = lost.prefix(10).joined(separator: ", ") + (lost.count > 10 ? ", …" : "")
+    let isLeftOut = { places[$0] == nil && skipped.contains(first.id(at: $0)) }
+    let lost = items.filter { places[$0] == nil && !isLeftOut($0) }
+    guard binding.optional || lost.isEmpty else {
+      let names = lost.map(first.id(at:))
+      let shown = names.prefix(10).joined(separator: ", ") + (names.count > 10 ? ", …" : "")
       throw Diagnostic(
         .missingInput,
         "port '\(binding.port)' lacks \(lost.count) of the items that '\(ports[0].name)' has: \(shown)",
         at: binding.position)
     }
-    let kept = ports[0].places.indices.filter { places[ports[0].places[$0]] != nil }
-    let own = kept.compactMap { places[ports[0].places[$0]] }
+    let kept = items.indices.filter { !isLeftOut(items[$0]) }
+    let own = kept.map { places[items[$0]] }
     for index in ports.indices { ports[index].places = kept.map { ports[index].places[$0] } }
     ports.append(Port(name: name, collection: collection, places: own))
   }
 
   private static func keys(of ports: [Port], base: Digest, key: ActionKey) throws -> [Digest] {
     guard let first = ports.first else { return [] }
-    return try concurrentMap(count: first.places.count) { index in
+    let items = first.places.compactMap { $0 }
+    return try concurrentMap(count: items.count) { index in
       key.itemKey(
-        base: base, item: first.collection.id(at: first.places[index]),
-        inputs: ports.map { ($0.name, $0.collection.artifact(at: $0.places[index]).digest) })
+        base: base, item: first.collection.id(at: items[index]),
+        inputs: ports.compactMap { port in
+          port.artifact(of: index).map { (port.name, $0.digest) }
+        })
     }
   }
 
@@ -95,13 +103,13 @@ public struct ItemSet: Sendable {
   public var pending: [Int] { keys.indices.filter { !done[$0] } }
 
   public func id(_ index: Int) -> String {
-    ports.first.map { $0.collection.id(at: $0.places[index]) } ?? ""
+    ports.first.flatMap { port in port.places[index].map(port.collection.id(at:)) } ?? ""
   }
 
   /// The item as a unit takes it.
   func unitItem(_ index: Int) -> Unit.Item {
     var inputs: [String: Artifact] = [:]
-    for port in ports { inputs[port.name] = port.collection.artifact(at: port.places[index]) }
+    for port in ports { inputs[port.name] = port.artifact(of: index) }
     return Unit.Item(index: index, id: id(index), key: keys[index], inputs: inputs)
   }
 
@@ -110,9 +118,7 @@ public struct ItemSet: Sendable {
 
   /// What the items without a result read through one of the ports.
   func pendingInputs(of port: String) -> [Artifact]? {
-    ports.first { $0.name == port }.map { port in
-      pending.map { port.collection.artifact(at: port.places[$0]) }
-    }
+    ports.first { $0.name == port }.map { port in pending.compactMap(port.artifact(of:)) }
   }
 
   /// Takes over what is known of these items and of others of the same action.
@@ -155,8 +161,9 @@ public struct ItemSet: Sendable {
     let items = ports[0]
     var builder = CollectionBuilder(columns: items.collection.columns, count: count)
     for index in keys.indices where done[index] {
-      guard let artifact = outputs[index * outputCount + port] else { continue }
-      builder.append(keyAt: items.places[index], of: items.collection, artifact)
+      guard let artifact = outputs[index * outputCount + port], let place = items.places[index]
+      else { continue }
+      builder.append(keyAt: place, of: items.collection, artifact)
     }
     return builder.finish()
   }

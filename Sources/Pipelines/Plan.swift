@@ -169,6 +169,8 @@ public struct InputBinding: Sendable {
   public var type: ArtifactType
   /// Whether the port takes a collection.
   public var many: Bool
+  /// Whether the stage does without it: an item that an `each:` port lacks then runs without it.
+  public var optional: Bool
   /// The key columns of the collection: gathered axes, then `item` where an `each:` or a
   /// collection output is gathered. Empty for one artifact.
   public var columns: [String]
@@ -193,12 +195,13 @@ public struct InputBinding: Sendable {
   }
 
   public init(
-    port: String, type: ArtifactType, many: Bool, columns: [String], sources: [Source],
-    position: SourcePosition
+    port: String, type: ArtifactType, many: Bool, optional: Bool = false, columns: [String],
+    sources: [Source], position: SourcePosition
   ) {
     self.port = port
     self.type = type
     self.many = many
+    self.optional = optional
     self.columns = columns
     self.sources = sources
     self.position = position

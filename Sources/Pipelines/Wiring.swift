@@ -293,7 +293,8 @@ extension Expansion {
       port: port.input.name, type: port.input.type,
       many: stage.kind == nil
         ? !first.columns.isEmpty && !stage.each.contains(port.input.name) : port.input.many,
-      columns: first.columns, sources: sources, position: problems.position(port.field.value.mark))
+      optional: port.input.optional, columns: first.columns, sources: sources,
+      position: problems.position(port.field.value.mark))
   }
 
   /// The producer's gathered axes, in the order of the columns.

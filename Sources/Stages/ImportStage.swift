@@ -10,8 +10,8 @@ import StageKit
 /// its frames. `docs/data.md` has the columns.
 struct ImportStage: Stage {
   static let kind = "import"
-  static let version = 2
-  static let summary = "Takes videos of a folder in, with their labels and gaze"
+  static let version = 3
+  static let summary = "Takes videos of a folder in, with their labels, gaze and true structures"
   static let videos = Output("videos", "video", many: true, help: "video files")
   static let labels = Output(
     "labels", "labels", many: true,
@@ -19,9 +19,13 @@ struct ImportStage: Stage {
   static let gaze = Output(
     "gaze", "gaze", many: true,
     help: "TSV: frame, time, eye, x, y, valid; under the ids of those videos that have gaze")
+  static let truth = Output(
+    "truth", "truth", many: true,
+    help: "TSV: frame, label, structure, x, y, long_axis; under the ids of videos with such a table"
+  )
   static let info = Output("info", "info", help: "JSON: counts, bytes, what was left out and why")
   static let inputs: [Input] = []
-  static let outputs = [videos, labels, gaze, info]
+  static let outputs = [videos, labels, gaze, truth, info]
 
   /// What counts as a video where no pattern is given.
   private static let videoExtensions: Set<String> = DICOMCines.extensions.union([
@@ -32,6 +36,7 @@ struct ImportStage: Stage {
   private let folder: String
   private let patterns: [PathPattern]
   private let gazePatterns: [PathPattern]
+  private let truthPatterns: [PathPattern]
   private let copies: Bool
   private let labelSource: String
   private let labelColumn: String
@@ -51,6 +56,12 @@ struct ImportStage: Stage {
       help:
         "globs of gaze files: of the video of the same path without extension, or tables with a "
         + "column 'path' or 'item'"
+    ).map(PathPattern.init)
+    truthPatterns = try options.texts(
+      "truth", default: [],
+      help:
+        "globs of tables of structures that somebody has marked, of the video of the same path "
+        + "without extension"
     ).map(PathPattern.init)
     copies = try options.boolean(
       "copy", default: false, help: "keeps a copy in the store, so that the files may go")
@@ -99,6 +110,7 @@ struct ImportStage: Stage {
         try gaze.gaze(of: video.id, clock: clocks.clock(of: video.id))
       }
     }
+    let truths = try truths(of: selected, in: context, &problems)
     leaveOutSharedFiles(of: selected, found, table, &problems)
     try problems.settle(in: context)
     let kept = selected.filter { problems.leftOut[$0.id] == nil }
@@ -110,6 +122,7 @@ struct ImportStage: Stage {
       try put(video, cines[video.id], in: context)
       try found[video.id]?.write(to: context.path(ImportStage.labels, id: video.id))
       try gazes[video.id]?.write(to: context.path(ImportStage.gaze, id: video.id))
+      try truths[video.id]?.write(to: context.path(ImportStage.truth, id: video.id))
     }
     try writeInfo(
       kept, labels: kept.count { found[$0.id] != nil }, gaze: kept.count { gazes[$0.id] != nil },
@@ -216,6 +229,38 @@ struct ImportStage: Stage {
       problems.leaveOut(other.id, reason)
       problems.leaveOut(video.id, reason)
     }
+  }
+
+  // MARK: Structures
+
+  private func truths(
+    of videos: [StageContext.Source], in context: StageContext, _ problems: inout ImportProblems
+  ) throws -> [String: TruthFile] {
+    let byStem = Dictionary(grouping: videos.map(\.id), by: ImportedGaze.stem)
+    let own = Set(videos.map(\.id))
+    var truths: [String: TruthFile] = [:]
+    for source in context.sources
+    where !own.contains(source.id) && truthPatterns.contains(where: { $0.matches(source.id) }) {
+      guard let video = ImportedGaze.stems(source.id).lazy.compactMap({ byStem[$0]?.first }).first
+      else {
+        problems.ignore(
+          "table of structures '\(source.id)' belongs to no video: none has this path without extension"
+        )
+        continue
+      }
+      guard truths[video] == nil else {
+        problems.leaveOut(video, "'\(video)' has two tables of structures; narrow 'truth'")
+        continue
+      }
+      truths[video] = try problems.guarding(video) { try TruthFile(TextTable(source)) }
+    }
+    guard truthPatterns.isEmpty || !truths.isEmpty || !problems.leftOut.isEmpty else {
+      let wanted = truthPatterns.map { "'\($0.text)'" }.joined(separator: " or ")
+      throw StageFailure(
+        "found no table of structures that belongs to a video: no file that matches \(wanted) has a "
+          + "video's path without its extension")
+    }
+    return truths
   }
 
   // MARK: Gaze

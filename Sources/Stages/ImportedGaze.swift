@@ -147,10 +147,10 @@ struct ImportedGaze {
     }
   }
 
-  private static func stem(_ path: String) -> String { (path as NSString).deletingPathExtension }
+  static func stem(_ path: String) -> String { (path as NSString).deletingPathExtension }
 
   /// What a video of the same name could be called: `scan.left.tsv` may belong to `scan.left` or `scan`.
-  private static func stems(_ path: String) -> [String] {
+  static func stems(_ path: String) -> [String] {
     Array(
       sequence(first: stem(path)) {
         let shorter = stem($0)

@@ -11,7 +11,8 @@ internal import StageKit
 ///
 /// Scores: `landmark_distance` (median) and `landmark_distance_mean`; `landmarks_within` (share of
 /// landmarks at most `within` from a structure); `structures_found` (share of structures of all frames
-/// with such a landmark); `landmarks_per_frame`. Each has the attributes `low` and `high`, the
+/// with such a landmark); `landmarks_per_frame`. Where nobody has marked structures
+/// (`truth` has no item) there are no scores, and the table is empty. Each has the attributes `low` and `high`, the
 /// percentile interval of a bootstrap over items, and `items` and `frames`, how many counted.
 /// The table has a row for each class and structure, and one for each class with an empty structure.
 /// Source: Droste et al. (ISBI 2020); Efron & Tibshirani (1993) for the intervals.
@@ -59,6 +60,13 @@ struct LandmarkScoresStage: Stage {
   }
 
   func run(in context: StageContext) async throws {
+    guard try !context.entries(LandmarkScoresStage.truth).isEmpty else {
+      context.log(
+        "nobody has marked structures in these videos: landmarks are compared with nothing")
+      try Scores([]).write(to: LandmarkScoresStage.scores, in: context)
+      try writeText(table(of: []).text, to: context.path(LandmarkScoresStage.table))
+      return
+    }
     let pairs = try pairs(in: context)
     var items: [LandmarkComparison] = []
     var labels: Set<String> = []

@@ -23,8 +23,10 @@ struct TruthFile: Hashable {
   init(_ structures: [Structure]) { self.structures = structures }
 
   /// - Throws: `StageFailure` naming file, line and column
-  init(path: String) throws {
-    let table = try TextTable(path: path)
+  init(path: String) throws { try self.init(TextTable(path: path)) }
+
+  /// - Throws: `StageFailure` naming file, line and column
+  init(_ table: TextTable) throws {
     let places = try TruthFile.columns.map { try table.column($0) }
     structures = try table.rows.indices.map { row in
       let longAxis = try table.number(row, places[5])

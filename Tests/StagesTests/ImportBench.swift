@@ -24,7 +24,7 @@ struct ImportBench {
     for (id, frames) in clips { sources.append((id, try clip(id, frames: frames))) }
     return try await WholeStageRun(
       "import", options: options.merging(["path": "clips"]) { first, _ in first },
-      sources: sources, scratch: scratch, collectionPorts: ["videos", "labels", "gaze"],
+      sources: sources, scratch: scratch, collectionPorts: ["videos", "labels", "gaze", "truth"],
       cpus: cpus)
   }
 
