@@ -96,7 +96,8 @@ public struct ScatterChart: Hashable, Sendable {
   func script() -> String {
     let hasAxes = panels.contains { $0.axes != nil }
     let insets = ChartPage.Insets(
-      left: hasAxes ? 62 : 12, right: 12, top: hasAxes ? 16 : 26, bottom: hasAxes ? 54 : 12)
+      left: hasAxes ? 62 : 12, right: hasAxes ? 18 : 12, top: hasAxes ? 16 : 26,
+      bottom: hasAxes ? 54 : 12)
     // As high as wide, as far as the axes go.
     let columns = width == .page ? 3 : (panels.count > 1 && !hasAxes ? 2 : 1)
     let layout = ChartPage(panels: panels.count, columns: columns, width: width, rowHeight: 0)
@@ -201,11 +202,30 @@ public struct ScatterChart: Hashable, Sendable {
       at: anchors, clearance: ScatterChart.arm + 3,
       avoiding: groups.flatMap { $0.points.flatMap(frame.errorBars) },
       within: (frame.width, frame.height))
-    return zip(groups, placed).map { group, place in
-      // Its baseline's height is the middle of the line.
-      "set label \(quoted(group.label)) at \(frame.share(x: place.x, y: place.y)) left front "
-        + "textcolor rgb '\(ChartPage.ink)'" + (panel.axes == nil ? " boxed" : "")
+    let leaders = zip(groups, zip(anchors, placed)).compactMap { group, ends in
+      panel.axes == nil ? nil : leader(to: ends.0, from: ends.1, of: group, in: frame)
     }
+    return leaders
+      + zip(groups, placed).map { group, place in
+        // Its baseline's height is the middle of the line.
+        "set label \(quoted(group.label)) at \(frame.share(x: place.x, y: place.y)) left front "
+          + "textcolor rgb '\(ChartPage.ink)'" + (panel.axes == nil ? " boxed" : "")
+      }
+  }
+
+  /// A thin line between a mark and its label, where that found no place beside it.
+  private func leader(
+    to mark: LabelPlacement.Pixel, from place: LabelPlacement.Pixel, of group: Group,
+    in frame: Frame
+  ) -> String? {
+    let width = ChartPage.letter * Double(group.label.count)
+    let x = min(max(mark.x, place.x), place.x + width)
+    let y = min(max(mark.y, place.y - ScatterChart.line / 2), place.y + ScatterChart.line / 2)
+    let distance = hypot(x - mark.x, y - mark.y)
+    guard distance > ScatterChart.arm + 6 else { return nil }
+    return
+      "set arrow from \(frame.share(x: mark.x, y: mark.y)) to \(frame.share(x: x, y: y)) nohead "
+      + "back linewidth 1 linecolor rgb '\(group.colour.hex)'"
   }
 
   /// The axes of a panel: from values to pixels.

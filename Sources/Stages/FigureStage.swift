@@ -14,7 +14,7 @@ struct FigureStage: Stage {
   }
 
   static let kind = "figure"
-  static let version = 3
+  static let version = 4
   static let summary = "Draws a figure for print: SVG, PDF, PNG and its data"
   static let scores = Input(
     "scores", "scores", many: true, optional: true, help: "JSON of metrics, for bars and relation")

@@ -42,6 +42,18 @@ struct BarChartTests {
     }
   }
 
+  @Test("a line leads from a mark to a label that found no place beside it")
+  func leaders() {
+    let places = [0, 100] + (0..<12).map { 50 + 0.01 * Double($0) }
+    let crowd = places.map {
+      ScatterChart.Group("label", [.init(x: $0, y: 2)], colour: .green)
+    }
+    let axes = ScatterChart.Axes(x: .init("F1"), y: .init("Silhouette"))
+    let crowded = ScatterChart([.init("", crowd, axes: axes)]).script()
+    #expect(crowded.components(separatedBy: " nohead back ").count > 1)
+    #expect(!Self.points().script().contains(" nohead back "))
+  }
+
   @Test("bars go from zero, which is in sight, to the mean, with an error bar of the deviation")
   func heights() {
     let script = Self.bars().script()
