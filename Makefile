@@ -63,7 +63,7 @@ sanitize: setup
 	export FATHOM_TESTS=LearningTests TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/sanitizers/threads.txt; \
 	  swift test --scratch-path .build-thread --sanitize thread --filter LearningTests
 
-# make bench SUITE=runner|decode|learning|pretext|saliency|explain|scale [CLIPS=DIR]: one part beside its peers, in turn.
+# make bench SUITE=runner|decode|learning|pretext|saliency|explain|scale|paper [CLIPS=DIR]: one part beside its peers, in turn.
 bench: build
 	Benchmarks/$(SUITE) $(FATHOM) '$(CLIPS)'
 
