@@ -111,7 +111,7 @@ struct KeyComponentTests {
         "with.frames", "with.gaze", "with.gaze_columns", "with.gaze_time", "with.gaze_units",
         "with.group_column", "with.groups", "with.label_column", "with.labels", "with.noise",
         "with.on_problem", "with.path/x.mp4", "with.path/y.mp4", "with.pattern", "with.seed",
-        "with.shapes", "with.size",
+        "with.shapes", "with.size", "with.truth", "version",
       ]),
     Flip(
       what: "a file behind an option", old: "x", new: "z", file: "clips/x.mp4", runs: "rotated",
