@@ -139,7 +139,28 @@ struct ExportTests {
     #expect(again.errors.contains("'c' is not empty"))
   }
 
-  @Test("a pipeline that is another now comes from the run's commit, or is refused")
+  @Test("a pipeline that is another now comes from the run's commit")
+  func committed() async throws {
+    let bench = try Workbench(
+      Self.pipeline, files: ["data/a.txt": "a\n", ".gitignore": "Artifacts/\n"])
+    let identity = ["-c", "user.name=t", "-c", "user.email=t@t"]
+    for arguments in [["init", "-q", "."], ["add", "-A"], identity + ["commit", "-qm", "work"]] {
+      let outcome = try await Invocation(
+        program: "/usr/bin/git", arguments: arguments, folder: bench.folder,
+        environment: bench.environment, scratch: bench.scratch
+      ).run()
+      #expect(outcome.code == 0, "\(outcome.errors)")
+    }
+    try await bench.run(failing: 0)
+    try bench.edit("word: pace", to: "word: other")
+    let outcome = try await bench.invocation(["export", "ro-crate", "1", "-o", "c"]).run()
+    #expect(outcome.code == 0, "\(outcome.errors)")
+    let crate = try Crate(bench.path("c"))
+    #expect(try bench.read("c/Pipelines/p.yaml") == "pipeline: p\n" + Self.pipeline)
+    #expect(crate.entities["#param-word-value"]?["value"] == "pace")
+  }
+
+  @Test("a pipeline that is another now, and was never committed, is refused")
   func changed() async throws {
     let bench = try Workbench(Self.pipeline, files: ["data/a.txt": "a\n"])
     try await bench.run(failing: 0)
